@@ -1,0 +1,1 @@
+"""The embedded storage of streamfw: feeds in the memory of one process."""

@@ -1,0 +1,3 @@
+"""The version of every distribution in this repository, which are released together."""
+
+__version__ = "0.1.0"
