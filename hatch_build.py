@@ -1,9 +1,10 @@
 """Build hooks of the root distribution ``streamfw``, which holds no code, only requirements.
 
-``pyproject.toml`` lists the siblings (every distribution of this repository) and what the root and its extras require.
-In a checkout the siblings are required by path, so that ``pip install .`` works although nothing is on an index;
+``pyproject.toml`` lists the siblings, which are the other distributions of this repository,
+and what the root and its extras require of them.
+In a checkout they are required by path, so that ``pip install .`` works although nothing is on an index;
 in a release build (``STREAMFW_RELEASE=1``) they are pinned by version.
-Only the root writes paths: pip refuses two spellings of one path, so there must be one place that spells them.
+Only the root writes paths: pip refuses two spellings of one path, so one place spells them all.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ class SiblingsMetadataHook(MetadataHookInterface):
 
 
 class RefuseCheckoutSdist(BuildHookInterface[BuilderConfig]):
-    """Refuses a source distribution outside a release build: it would carry this machine's paths in PKG-INFO."""
+    """Refuses a source distribution outside a release build: its PKG-INFO would hold this machine's paths."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 (hatchling's signature)
         if not is_release() and not Path(self.root, "PKG-INFO").is_file():
             raise RuntimeError(
-                "a source distribution of streamfw built in a checkout would require its siblings by the paths "
-                f"of this machine. Set {RELEASE_VARIABLE}=1 to pin them by version instead: "
+                "a source distribution of streamfw built in a checkout would require its siblings by "
+                f"the paths of this machine. Set {RELEASE_VARIABLE}=1 to pin them by version instead: "
                 "`nox -s build` does, for every distribution."
             )
