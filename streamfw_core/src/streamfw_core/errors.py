@@ -25,11 +25,13 @@ __all__ = [
     "EncodeError",
     "FeedConflict",
     "FilterError",
+    "FollowerIdsError",
     "IdError",
     "InputFileError",
     "ManagerNotFound",
     "MessageError",
     "MissingObject",
+    "NotInFeed",
     "OrderingError",
     "PluginBroken",
     "Problem",
@@ -121,6 +123,10 @@ class ActivityNotFound(StreamsError, LookupError):
     """A timeline refers to an activity that the activity storage does not have (any more)."""
 
 
+class NotInFeed(StreamsError, ValueError):
+    """The position of an activity was asked for in a feed that does not show it."""
+
+
 class DuplicateActivity(StreamsError, ValueError):
     """An activity was put into an aggregated activity that contains it already."""
 
@@ -180,6 +186,10 @@ class ManagerNotFound(StreamsError, LookupError):
     """A message names a manager that this process does not know."""
 
 
+class FollowerIdsError(StreamsError, TypeError):
+    """`get_user_follower_ids` returned something else than follower ids by priority."""
+
+
 class DuplicateManager(StreamsError, ValueError):
     """Two manager classes with one name."""
 
@@ -225,12 +235,20 @@ class PluginBroken(StreamsError):
 
 
 class BackendNotFound(StreamsError, LookupError):
-    """No installed plugin offers a backend of this name."""
+    """No installed plugin offers a backend of this name.
 
-    def __init__(self, message: str, *, kind: str, name: str) -> None:
+    `suggestion` is the nearest name that would have been right, `install` the command that installs the backend;
+    each is None when there is none.
+    """
+
+    def __init__(
+        self, message: str, *, kind: str, name: str, suggestion: str | None = None, install: str | None = None
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.name = name
+        self.suggestion = suggestion
+        self.install = install
 
 
 class BackendConflict(StreamsError):
