@@ -1,0 +1,162 @@
+"""What core knows about backends that it does not contain: install hints, defaults and old settings.
+
+This is the only module of core that may name a plugin's backend, and nothing here is imported from a plugin:
+these are tables of texts.
+A backend that is missing here works just as well; only its install hint is less precise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from streamfw_core.plugins.kinds import Kind
+
+__all__ = [
+    "DEFAULT_METRICS",
+    "DEFAULT_QUEUE",
+    "DEFAULT_SERIALIZER",
+    "DEFAULT_STORAGE",
+    "KNOWN",
+    "OLD_EAGER",
+    "OLD_EAGER_NOTE",
+    "OLD_IGNORED",
+    "OLD_METRICS_CLASS",
+    "OLD_METRICS_CLASSES",
+    "OLD_METRICS_OPTIONS",
+    "OLD_NAMES",
+    "OLD_SERVERS",
+    "OLD_STORAGE_OPTIONS",
+    "OLD_VERBS",
+    "OLD_VERBS_VALUE",
+    "KnownBackend",
+    "OldOption",
+    "known_backend",
+    "known_scheme",
+]
+
+
+@attrs.frozen
+class KnownBackend:
+    """A backend of a distribution of this project, installed or not.
+
+    `extra` is the extra of the distribution `streamfw` that brings it; None when it comes without any.
+    """
+
+    kind: Kind
+    name: str
+    extra: str | None
+    distribution: str
+    schemes: tuple[str, ...] = ()
+
+    @property
+    def install(self) -> str:
+        """The command that installs it."""
+        return f'pip install "streamfw[{self.extra}]"' if self.extra else "pip install streamfw"
+
+
+KNOWN: Final = (
+    KnownBackend(Kind.STORAGE, "memory", None, "streamfw-memory"),
+    KnownBackend(
+        Kind.STORAGE,
+        "redis",
+        "redis",
+        "streamfw-redis",
+        schemes=("rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"),
+    ),
+    KnownBackend(Kind.STORAGE, "cassandra", "cassandra", "streamfw-cassandra"),
+    KnownBackend(Kind.TASK_QUEUE, "celery", "celery", "streamfw-celery"),
+    KnownBackend(Kind.METRICS, "statsd", "statsd", "streamfw-statsd"),
+    KnownBackend(Kind.METRICS, "python-statsd", "python-statsd", "streamfw-statsd"),
+)
+
+DEFAULT_STORAGE: Final = "memory"
+DEFAULT_SERIALIZER: Final = "msgpack"
+DEFAULT_QUEUE: Final = "inline"
+DEFAULT_METRICS: Final = "none"
+
+
+def known_backend(kind: Kind, name: str) -> KnownBackend | None:
+    """The entry of the table for this name, or None."""
+    return next((known for known in KNOWN if known.kind is kind and known.name == name), None)
+
+
+def known_scheme(kind: Kind, scheme: str) -> KnownBackend | None:
+    """The entry whose name or one of whose URL schemes this is, or None."""
+    return known_backend(kind, scheme) or next(
+        (known for known in KNOWN if known.kind is kind and scheme in known.schemes), None
+    )
+
+
+# --- names of the settings of Stream-Framework --------------------------------------------------------------
+
+
+@attrs.frozen
+class OldOption:
+    """Where the value of an old setting goes: an option of the storage `storage`, of this backend."""
+
+    storage: str
+    backend: str
+    option: str
+    types: tuple[type, ...]
+
+
+# A mapping of server names to connection options: each becomes a storage of that name.
+OLD_SERVERS: Final[Mapping[str, str]] = MappingProxyType({"STREAM_REDIS_CONFIG": "redis"})
+
+# Single settings: together they become one storage.
+OLD_STORAGE_OPTIONS: Final[Mapping[str, OldOption]] = MappingProxyType(
+    {
+        "STREAM_CASSANDRA_HOSTS": OldOption("cassandra", "cassandra", "hosts", (list, tuple)),
+        "STREAM_DEFAULT_KEYSPACE": OldOption("cassandra", "cassandra", "keyspace", (str,)),
+        "STREAM_CASSANDRA_CONSISTENCY_LEVEL": OldOption(
+            "cassandra", "cassandra", "consistency_level", (int, str)
+        ),
+        "STREAM_CASSANDRA_READ_RETRY_ATTEMPTS": OldOption(
+            "cassandra", "cassandra", "read_retry_attempts", (int,)
+        ),
+        "STREAM_CASSANDRA_WRITE_RETRY_ATTEMPTS": OldOption(
+            "cassandra", "cassandra", "write_retry_attempts", (int,)
+        ),
+        "CASSANDRA_DRIVER_KWARGS": OldOption("cassandra", "cassandra", "driver_options", (dict,)),
+    }
+)
+
+OLD_METRICS_CLASS: Final = "STREAM_METRIC_CLASS"
+OLD_METRICS_OPTIONS: Final = "STREAM_METRICS_OPTIONS"
+# The classes that came with the old library; None collects nothing.
+OLD_METRICS_CLASSES: Final[Mapping[str, str | None]] = MappingProxyType(
+    {
+        "stream_framework.metrics.base.Metrics": None,
+        "stream_framework.metrics.statsd.StatsdMetrics": "statsd",
+        "stream_framework.metrics.python_statsd.StatsdMetrics": "python-statsd",
+    }
+)
+
+OLD_VERBS: Final = "STREAM_VERB_STORAGE"
+OLD_VERBS_VALUE: Final = "in-memory"
+
+OLD_EAGER: Final = "CELERY_ALWAYS_EAGER"
+OLD_EAGER_NOTE: Final = (
+    "The old library fanned out through Celery; without a task queue in the settings, "
+    "fan-out runs in the caller. "
+    'Set STREAMFW = {"task_queue": "celery", ...} (pip install "streamfw[celery]") to fan out in workers.'
+)
+
+# Settings that have no counterpart, each with the reason.
+OLD_IGNORED: Final[Mapping[str, str]] = MappingProxyType(
+    {"TEST_CASSANDRA_HOST": "it belonged to the old library's own tests"}
+)
+
+OLD_NAMES: Final = (
+    *OLD_SERVERS,
+    *OLD_STORAGE_OPTIONS,
+    OLD_METRICS_CLASS,
+    OLD_METRICS_OPTIONS,
+    OLD_VERBS,
+    OLD_EAGER,
+    *OLD_IGNORED,
+)
