@@ -48,8 +48,8 @@ class Environment:
         }
 
     def modules_after(self, statement: str) -> set[str]:
-        """The top-level modules that are loaded once the statement has run."""
-        code = statement + "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules})"
+        """The modules that are loaded once the statement has run."""
+        code = f"{statement}\nimport sys; print(*sys.modules)"
         return set(self.run("python", "-c", code).stdout.split())
 
     def plugins(self) -> Any:

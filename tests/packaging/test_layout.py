@@ -42,12 +42,33 @@ def test_all_covers_every_distribution_and_every_extra() -> None:
     }
 
 
-@pytest.mark.parametrize("tool", ["importlinter", "mypy", "uv"])
-def test_the_tools_know_every_distribution(tool: str) -> None:
-    configuration = str(PYPROJECT["tool"][tool])
+def test_the_tools_know_every_distribution() -> None:
+    tool = PYPROJECT["tool"]
+    sources = {f"$MYPY_CONFIG_FILE_DIR/{folder.relative_to(ROOT).as_posix()}/src" for folder in SIBLINGS}
 
-    for folder in SIBLINGS:
-        assert folder.name in configuration or project(folder)["name"] in configuration
+    assert sources <= set(tool["mypy"]["mypy_path"])
+    assert set(tool["uv"]["sources"]) == {project(folder)["name"] for folder in SIBLINGS}
+
+
+def test_the_import_contracts_cover_every_plugin() -> None:
+    linter = PYPROJECT["tool"]["importlinter"]
+    contracts = {contract["name"]: contract for contract in linter["contracts"]}
+    plugins = {
+        folder.name: folder / "src" / folder.name for folder in SIBLINGS if folder.name != "streamfw_core"
+    }
+    hooks = contracts["Hook modules import only core"]
+
+    assert set(linter["root_packages"]) == {"streamfw_core", *plugins}
+    assert set(contracts["Core never imports a plugin"]["forbidden_modules"]) == set(plugins)
+    assert set(contracts["Plugins never import each other"]["modules"]) == set(plugins)
+    assert set(hooks["source_modules"]) == {f"{name}.plugin" for name in plugins}
+    assert set(hooks["forbidden_modules"]) == {
+        f"{name}.{path.stem}"
+        for name, source in plugins.items()
+        for path in source.iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").is_file())
+        and path.stem not in {"__init__", "plugin"}
+    }
 
 
 @pytest.mark.parametrize("folder", SIBLINGS, ids=lambda folder: folder.name)
