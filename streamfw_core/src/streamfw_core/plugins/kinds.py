@@ -26,6 +26,12 @@ class Kind(StrEnum):
         return self.value.replace("_", " ")
 
     @property
+    def phrase(self) -> str:
+        """The kind with its article: `a task queue`, `an aggregator`."""
+        article = "an" if self.value[0] in "aeiou" else "a"
+        return f"{article} {self.label}"
+
+    @property
     def hook(self) -> str:
         """The hook with which plugins offer backends of this kind."""
         return f"streamfw_register_{_PLURALS.get(self.value, self.value + 's')}"

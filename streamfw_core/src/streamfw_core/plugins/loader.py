@@ -45,7 +45,8 @@ class Plugins:
 
     :param entry_points: the plugins, instead of those that are installed.
     :param environ: instead of `os.environ`.
-        `STREAMFW_DISABLE_PLUGINS` and `STREAMFW_ONLY_PLUGINS` list plugins, separated by commas; with `STREAMFW_STRICT_PLUGINS=1` the first question loads every plugin,
+        `STREAMFW_DISABLE_PLUGINS` and `STREAMFW_ONLY_PLUGINS` list plugins, separated by commas;
+        with `STREAMFW_STRICT_PLUGINS=1` the first question loads every plugin,
         and a broken plugin or a backend name offered twice is an error.
     :raises SettingsError: when one of these variables has a value that it cannot have.
     """

@@ -56,7 +56,7 @@ def not_found(
 
 def conflict(kind: Kind, name: str, offers: Sequence[Backend], *, scheme: bool) -> BackendConflict:
     """The error for a name that several plugins offer."""
-    what = f"the URL scheme {name!r}" if scheme else f"a {kind.label} backend named {name!r}"
+    what = f"the URL scheme {name!r}" if scheme else f"{kind.phrase} backend named {name!r}"
     lines = [f"{len(offers)} plugins offer {what}, and none of them wins by chance:"]
     lines += [f"- {offer.provider} ({offer.name!r} is {offer.target})" for offer in offers]
     lines.append(f"Uninstall all but one, or turn them off: {DISABLE}={offers[-1].distribution}")
@@ -66,9 +66,8 @@ def conflict(kind: Kind, name: str, offers: Sequence[Backend], *, scheme: bool) 
 
 def _head(kind: Kind, name: str, *, scheme: bool) -> str:
     if scheme:
-        return f"No installed plugin offers a {kind.label} backend for URLs that start with {name + '://'!r}."
-    article = "an" if kind.label[0] in "aeiou" else "a"
-    return f"No installed plugin offers {article} {kind.label} backend named {name!r}."
+        return f"No installed plugin offers {kind.phrase} backend for URLs that start with {name + '://'!r}."
+    return f"No installed plugin offers {kind.phrase} backend named {name!r}."
 
 
 def _why_not(plugin: FoundPlugin) -> str:
@@ -88,5 +87,5 @@ def _suggest(kind: Kind, name: str, available: Sequence[str]) -> tuple[str | Non
 
 
 def _other_kinds(kind: Kind, name: str, backends: Iterable[Backend]) -> list[str]:
-    kinds = sorted({b.kind.label for b in backends if b.name == name and b.kind is not kind})
-    return [f"{name!r} is the name of a {label} backend." for label in kinds]
+    kinds = sorted({b.kind.phrase for b in backends if b.name == name and b.kind is not kind})
+    return [f"{name!r} is the name of {phrase} backend." for phrase in kinds]

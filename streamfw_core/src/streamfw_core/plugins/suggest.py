@@ -7,14 +7,14 @@ from collections.abc import Iterable
 __all__ = ["did_you_mean", "nearest"]
 
 
-def nearest(name: str, names: Iterable[str]) -> str | None:
+def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """The one of `names` that `name` was most likely meant to be, or None. Case does not count."""
     # Imported here: it is needed only when something went wrong.
     from difflib import get_close_matches
 
     by_folded = {candidate.casefold().replace("-", "_"): candidate for candidate in names}
     folded = name.casefold().replace("-", "_")
-    matches = get_close_matches(folded, by_folded, n=1, cutoff=0.6)
+    matches = get_close_matches(folded, by_folded, n=1, cutoff=cutoff)
     return by_folded[matches[0]] if matches else None
 
 
