@@ -23,6 +23,7 @@ __all__ = [
     "DuplicateManager",
     "DuplicateVerb",
     "EncodeError",
+    "FanoutFailed",
     "FeedConflict",
     "FilterError",
     "FollowerIdsError",
@@ -173,6 +174,14 @@ class WriteFailed(StorageError):
         super().__init__(message, storage=storage)
         self.failures = dict(failures)
         self.activity_ids = tuple(activity_ids)
+
+
+class FanoutFailed(StreamsError):
+    """Parts of a fan-out were given up, after every other part had been done. `errors` has one error for each."""
+
+    def __init__(self, message: str, errors: Sequence[Exception]) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
 
 
 # --- how it is put together --------------------------------------------------------------------------------------

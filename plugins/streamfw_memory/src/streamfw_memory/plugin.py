@@ -1,0 +1,8 @@
+"""What this plugin offers. Only core is imported here; the storage is when it is first used."""
+
+from streamfw_core.plugins import Register, hookimpl
+
+
+@hookimpl
+def streamfw_register_storages(register: Register) -> None:
+    register("memory", "streamfw_memory.storage:create", summary="timelines and activities in this process, for development and tests")

@@ -1,0 +1,42 @@
+"""Activities by id, in one namespace."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from attrs import define, field
+from streamfw_core.storage import Record
+
+
+@define
+class Records:
+    """Records of one namespace; removed ones are forgotten after `ttl` seconds. The storage holds its lock around calls."""
+
+    ttl: float
+    by_id: dict[int, Record] = field(factory=dict)
+    _removed: deque[tuple[float, Record]] = field(factory=deque)
+
+    def store(self, record: Record) -> bool:
+        """Keep a record unless a newer one is known; the removal wins a tie. Returns whether the activity is new."""
+        known = self.by_id.get(record.id)
+        if known is not None and (record.stamp, record.payload is None) <= (known.stamp, known.payload is None):
+            return False
+        self.by_id[record.id] = record
+        if record.payload is None:
+            self._forget()
+            self._removed.append((time.monotonic() + self.ttl, record))
+            return False
+        return known is None or known.payload is None
+
+    def update(self, record: Record) -> None:
+        """Replace the payload of a record that exists and is older; it keeps its stamp."""
+        known = self.by_id.get(record.id)
+        if known is not None and known.payload is not None and known.stamp < record.stamp:
+            self.by_id[record.id] = known._replace(payload=record.payload)
+
+    def _forget(self) -> None:
+        while self._removed and self._removed[0][0] <= time.monotonic():
+            _, old = self._removed.popleft()
+            if self.by_id.get(old.id) is old:
+                del self.by_id[old.id]

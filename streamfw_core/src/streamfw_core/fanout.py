@@ -1,0 +1,267 @@
+"""Executing task messages: what a worker does."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from streamfw_core.activity import Activity
+from streamfw_core.clock import next_stamp
+from streamfw_core.errors import FanoutFailed, FollowerIdsError, StorageError, StreamsError
+from streamfw_core.feeds.binding import Binding
+from streamfw_core.ids import encode_owner
+from streamfw_core.messages import Deliver, Fanout, Follow, Item, Unfollow, activity_of, decode, encode, wire_owners
+from streamfw_core.queues.protocol import FanoutPriority
+from streamfw_core.queues.retry import MessageFailed
+from streamfw_core.storage.protocol import Change, Entry, Query, Removal, Write
+
+if TYPE_CHECKING:
+    from streamfw_core.feeds import Feed
+    from streamfw_core.manager import Manager
+    from streamfw_core.streams import Streams
+
+__all__ = ["execute"]
+
+logger = logging.getLogger(__name__)
+
+COPY_PAGE = 1000
+"""Entries read at once when a feed is copied or taken back."""
+
+
+def execute(streams: Streams, data: bytes) -> None:
+    """Do what a message asks for. Doing it twice, or late, changes nothing.
+
+    :raises MessageFailed: some or all of it could not be done; it carries the message with the rest.
+    """
+    try:
+        message = decode(data)
+        manager = streams.manager(message.manager)
+        match message:
+            case Fanout():
+                _fan_out(manager, message)
+            case Deliver():
+                _deliver(manager, message)
+            case Follow():
+                _follow(manager, message)
+            case Unfollow():
+                _unfollow(manager, message)
+    except MessageFailed as failed:
+        _note(streams, failed)
+        raise
+    except Exception as error:
+        # An error of ours that no server caused is the same at the next try.
+        retriable = not isinstance(error, StreamsError) or isinstance(error, StorageError)
+        failed = MessageFailed(str(error), rest=data, retriable=retriable)
+        _note(streams, failed)
+        raise failed from error
+
+
+def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of up to `size`, taken from an iterator as they are needed."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _note(streams: Streams, failed: MessageFailed) -> None:
+    if not failed.retriable:
+        streams.metrics.on_dead_letter(str(failed))
+
+
+def _fan_out(manager: Manager, message: Fanout) -> None:
+    """Split into one message per chunk of followers and feed class, in one pass over the ids."""
+    failed: list[Exception] = []
+    for priority, ids in _by_priority(manager, message.source):
+        for chunk in chunks(ids, manager.fanout_chunk_size):
+            owners = wire_owners(chunk)
+            for feed_class in manager.feed_classes.values():
+                deliver = Deliver(
+                    manager=message.manager,
+                    source=message.source,
+                    stamp=message.stamp,
+                    operation=message.operation,
+                    items=message.items,
+                    feed=feed_class.name,
+                    owners=owners,
+                )
+                try:
+                    manager.streams.queue.enqueue(encode(deliver), priority)
+                except StorageError as error:
+                    # A queue that delivers at once reports here; the other chunks still get theirs.
+                    failed.append(error)
+    if failed:
+        raise FanoutFailed(f"{len(failed)} parts of a fan-out were given up, first: {failed[0]}", failed) from failed[0]
+
+
+def _by_priority(manager: Manager, source: int | str) -> list[tuple[FanoutPriority, Iterable[Any]]]:
+    followers = manager.get_user_follower_ids(source)
+    where = f"{type(manager).__name__}.get_user_follower_ids({source!r})"
+    if not isinstance(followers, Mapping):
+        raise FollowerIdsError(
+            f"{where} returned {type(followers).__name__}: return ids by priority, such as {{FanoutPriority.HIGH: ids}}"
+        )
+    found = []
+    for priority, ids in followers.items():
+        if priority not in FanoutPriority.__members__.values():
+            raise FollowerIdsError(f"{where} has the priority {priority!r}: use FanoutPriority.HIGH, NORMAL or LOW")
+        if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
+            raise FollowerIdsError(f"{where} has {ids!r} under {priority}: several ids (any iterable) are expected")
+        found.append((FanoutPriority(priority), ids))
+    return found
+
+
+def _deliver(manager: Manager, message: Deliver) -> None:
+    """One storage call for the whole chunk; what failed is left to be tried again."""
+    feed_class = manager.feed_class(message.feed)
+    binding = manager.streams.bind(feed_class)
+    activities = _activities(binding, message) if feed_class.listens_to_updates() else {}
+    write = _write_of(manager, binding, message)
+    if not (write.puts or write.removes or write.updates):
+        return
+    owner_of = {encode_owner(owner): owner for owner in message.owners}
+    write = write._replace(owners=list(owner_of))
+    with binding.metrics.fanout_timer(feed_class):
+        outcome = binding.timelines.write(binding.spec, [write], report=feed_class.listens_to_updates())
+    written = [owner for encoded, owner in owner_of.items() if encoded not in outcome.failures]
+    binding.metrics.on_fanout(feed_class, message.operation, len(written) * len(message.items))
+    for encoded, change in outcome.changes.items():
+        _tell(manager, binding, owner_of[encoded], change, activities)
+    if written:
+        manager.streams.notify("streamfw_feeds_updated", feed=feed_class, owners=written, operation=message.operation)
+    if outcome.failures:
+        owners = [owner_of[encoded] for encoded in outcome.failures]
+        rest = Deliver(**{**_fields(message), "owners": owners})
+        error = binding.write_failed(outcome, write)
+        raise MessageFailed(str(error), rest=encode(rest), retriable=True) from error
+
+
+def _fields(message: Deliver) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in message.__struct_fields__}
+
+
+def _activities(binding: Binding, message: Deliver) -> dict[int, Activity]:
+    expected = binding.feed_class.activity_class
+    return {item.activity_id: activity_of(item, expected) for item in message.items if item.has_activity}
+
+
+def _write_of(manager: Manager, binding: Binding, message: Deliver) -> Write:
+    """The operation on entries, without owners yet."""
+    stamp = message.stamp
+    if message.operation == "remove":
+        return Write((), removes=[Removal(item.activity_id, stamp) for item in message.items])
+    items = message.items
+    if _outlived_tombstones(binding, stamp):
+        items = _still_published(manager, binding, message)
+    if not binding.spec.inline:
+        # A reference does not change when its activity is updated.
+        return Write((), puts=[Entry(item.activity_id, stamp) for item in items] if message.operation == "add" else ())
+    entries = [
+        Entry(item.activity_id, stamp, binding.serializer.dumps(activity_of(item, binding.feed_class.activity_class)))
+        for item in items
+    ]
+    return Write((), updates=entries) if message.operation == "update" else Write((), puts=entries)
+
+
+def _outlived_tombstones(binding: Binding, stamp: int) -> bool:
+    """Whether a removal of what the message adds may be forgotten by now."""
+    return time.time() - stamp / 1e6 > binding.timelines.tombstone_ttl
+
+
+def _still_published(manager: Manager, binding: Binding, message: Deliver) -> list[Item]:
+    """The items of a very late message whose activities have not been removed since."""
+    ids = [item.activity_id for item in message.items]
+    if binding.activities is not None:
+        present = binding.existing(ids)
+    else:
+        own = manager.get_user_feed(message.source)
+        present = {id for id in ids if own.contains(id)}
+    kept = [item for item in message.items if item.activity_id in present]
+    if len(kept) < len(ids):
+        logger.info("%d activities of a late message were removed since it was sent: dropped", len(ids) - len(kept))
+    return kept
+
+
+def _follow(manager: Manager, message: Follow) -> None:
+    """Copy with the stamp of the follow, taken before the sources are read: a removal made meanwhile is newer and wins."""
+    follower = encode_owner(message.source)
+    for target in message.targets:
+        source = manager.get_user_feed(target).skipping_broken()
+        left, cursor = message.limit, None
+        while left > 0:
+            page = source.page(min(left, COPY_PAGE), after=cursor)
+            for feed_class in manager.feed_classes.values():
+                binding = manager.streams.bind(feed_class)
+                puts = binding.copies(page.items, message.stamp)
+                _write_to(manager, binding, message.source, Write([follower], puts=puts), page.items)
+            _take_back_removed(manager, source, follower, page.items)
+            left -= len(page.items)
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+
+
+def _take_back_removed(manager: Manager, source: Feed, follower: str, copied: Sequence[Activity]) -> None:
+    """Take out again what was removed from the source while it was copied: that removal may carry an older stamp."""
+    gone = [activity.serialization_id for activity in copied if not source.contains(activity)]
+    if gone:
+        removes = [Removal(id, next_stamp()) for id in gone]
+        for feed_class in manager.feed_classes.values():
+            manager.streams.bind(feed_class).write(Write([follower], removes=removes))
+
+
+def _unfollow(manager: Manager, message: Unfollow) -> None:
+    """Take out all that the targets' own feeds hold, remembering it for this follower, whose deliveries may be under way."""
+    follower = encode_owner(message.source)
+    for target in message.targets:
+        own = manager.streams.bind(manager.user_feed_class)
+        upper: int | None = None
+        while True:
+            query = Query(encode_owner(target), 0, COPY_PAGE)
+            if upper is not None:
+                query = query._replace(upper=upper)
+            entries = own.timelines.read(own.spec, [query])[0].entries
+            for feed_class in manager.feed_classes.values():
+                binding = manager.streams.bind(feed_class)
+                removes = [Removal(id, message.stamp) for id in _to_take_out(binding, follower, entries)]
+                _write_to(manager, binding, message.source, Write([follower], removes=removes))
+            if len(entries) < COPY_PAGE or entries[-1].id == 0:
+                break
+            upper = entries[-1].id - 1
+
+
+def _to_take_out(binding: Binding, follower: str, entries: Iterable[Entry]) -> list[int]:
+    """All that may still be on its way; of what is older, only what the feed really holds, so that nothing is remembered in vain."""
+    recent, old = [], []
+    for entry in entries:
+        (old if _outlived_tombstones(binding, entry.stamp) else recent).append(entry.id)
+    if old:
+        places = binding.timelines.locate(binding.spec, Query(follower), old)
+        recent += [id for id, place in zip(old, places, strict=True) if place is not None]
+    return recent
+
+
+def _write_to(
+    manager: Manager, binding: Binding, owner: int | str, write: Write, activities: Sequence[Activity] = ()
+) -> None:
+    """Write to one follower's feed."""
+    if not (write.puts or write.removes):
+        return
+    feed_class = binding.feed_class
+    outcome = binding.write(write, report=feed_class.listens_to_updates())
+    for change in outcome.changes.values():
+        _tell(manager, binding, owner, change, {activity.serialization_id: activity for activity in activities})
+    manager.streams.notify(
+        "streamfw_feeds_updated", feed=feed_class, owners=[owner], operation="add" if write.puts else "remove"
+    )
+
+
+def _tell(manager: Manager, binding: Binding, owner: int | str, change: Change, activities: Mapping[int, Activity]) -> None:
+    """Call a feed's own hook. It comes after the write, so its error must not undo or repeat that for the other feeds."""
+    feed = binding.feed_class(owner, streams=manager.streams)
+    try:
+        feed.on_update_feed([activities[id] for id in change.added if id in activities], list(change.removed))
+    except Exception:
+        logger.exception("%s.on_update_feed of feed %r failed; the feed was written", type(feed).__name__, feed.key)

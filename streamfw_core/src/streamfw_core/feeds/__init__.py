@@ -1,0 +1,6 @@
+"""Feeds: sorted containers of activities, one per user and feed class."""
+
+from streamfw_core.feeds.feed import Feed, UserBaseFeed
+from streamfw_core.feeds.page import FeedPage
+
+__all__ = ["Feed", "FeedPage", "UserBaseFeed"]

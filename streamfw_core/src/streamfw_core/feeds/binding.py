@@ -1,0 +1,232 @@
+"""A feed class bound to the storages, serializer and metrics of one `Streams`: what all feeds of the class share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from streamfw_core.activity import Activity
+from streamfw_core.errors import ActivityNotFound, ActivityTypeError, DecodeError, WriteFailed
+from streamfw_core.ids import check_activity_id
+from streamfw_core.metrics import Metrics
+from streamfw_core.storage.protocol import Entry, FeedSpec, Outcome, Page, Query, Record, Storage, Write
+
+if TYPE_CHECKING:
+    from streamfw_core.feeds.feed import Feed
+    from streamfw_core.serializers import Serializer
+
+__all__ = ["Binding", "Found"]
+
+
+@frozen
+class Found:
+    """What a query found: the activities that could be served, and what was passed over.
+
+    :param last_id: of the last entry looked at, served or not; None when there was none.
+    :param examined: how many entries were looked at.
+    :param missing: ids of entries without a record.
+    :param broken: the errors of entries whose bytes are not activities.
+    """
+
+    activities: list[Any]
+    last_id: int | None
+    examined: int
+    missing: Sequence[int] = ()
+    broken: Sequence[DecodeError] = ()
+
+
+@frozen(eq=False)
+class Binding:
+    """Where and how the feeds of one class live.
+
+    :param activities: the storage of the records; None where timelines keep payloads inline.
+    :param records: the namespace of the records.
+    """
+
+    feed_class: type[Feed]
+    spec: FeedSpec
+    timelines: Storage
+    activities: Storage | None
+    records: str
+    serializer: Serializer
+    metrics: Metrics
+
+    # --- writing ---
+
+    def encode(self, activities: Iterable[Activity]) -> list[tuple[Activity, bytes]]:
+        """Serialize, so that what cannot be stored is refused before anything is written."""
+        return [(activity, self.serializer.dumps(self.checked(activity))) for activity in activities]
+
+    def checked(self, activity: object) -> Activity:
+        """The activity, if it is of the class that the feed keeps.
+
+        :raises ActivityTypeError: it is not.
+        """
+        expected = self.feed_class.activity_class
+        if type(activity) is expected:
+            return activity  # type: ignore[return-value]
+        given = type(activity).__name__
+        message = f"feed {self.spec.name!r} keeps {expected.__name__} objects, got {activity!r} ({given})"
+        if isinstance(activity, Activity):
+            message += f": set activity_class = {given} on {self.feed_class.__name__}, or pass a {expected.__name__}"
+        raise ActivityTypeError(message)
+
+    def store(self, encoded: Sequence[tuple[Activity, bytes]], stamp: int, *, update: bool = False) -> None:
+        """Write the activities' records, where the feed keeps references; `update`: only those that exist."""
+        if self.activities is not None and encoded:
+            records = [Record(activity.serialization_id, stamp, payload) for activity, payload in encoded]
+            self.activities.store(self.records, records, update=update)
+
+    def discard(self, ids: Sequence[int], stamp: int) -> None:
+        """Replace the activities' records by tombstones, where the feed keeps references."""
+        if self.activities is not None and ids:
+            self.activities.store(self.records, [Record(id, stamp, None) for id in ids])
+
+    def entries(self, encoded: Sequence[tuple[Activity, bytes]], stamp: int) -> list[Entry]:
+        """What a timeline keeps of the activities."""
+        inline = self.spec.inline
+        return [Entry(activity.serialization_id, stamp, payload if inline else None) for activity, payload in encoded]
+
+    def copies(self, activities: Sequence[Activity], stamp: int) -> list[Entry]:
+        """What a timeline keeps of activities whose records are stored already."""
+        if self.spec.inline:
+            return self.entries(self.encode(activities), stamp)
+        return [Entry(activity.serialization_id, stamp) for activity in activities]
+
+    def write(self, write: Write, *, report: bool = False) -> Outcome:
+        """Write to one or more feeds.
+
+        :raises WriteFailed: some of them could not be written.
+        """
+        outcome = self.timelines.write(self.spec, [write], report=report)
+        if outcome.failures:
+            raise self.write_failed(outcome, write)
+        return outcome
+
+    def write_failed(self, outcome: Outcome, write: Write) -> WriteFailed:
+        owners = sorted(outcome.failures)
+        ids = [item.id for item in (*write.puts, *write.removes, *write.updates)]
+        first = outcome.failures[owners[0]]
+        error = WriteFailed(
+            f"{len(owners)} of {len(write.owners)} feeds of {self.spec.name!r} on storage {self.timelines.name!r} were not"
+            f" written, first {self.spec.key(owners[0])!r}: {first}; activities {', '.join(map(str, ids[:3]))}"
+            f"{' ...' if len(ids) > 3 else ''}",
+            failures=outcome.failures,
+            activity_ids=ids,
+            storage=self.timelines.name,
+        )
+        error.__cause__ = first
+        return error
+
+    # --- reading ---
+
+    def query(self, owner: str, start: int, stop: int | None, lower: int, upper: int, oldest_first: bool) -> Query:
+        return Query(owner, start, stop, lower, upper, oldest_first, None if self.activities is None else self.records)
+
+    def find(self, query: Query, *, skip_broken: bool = False) -> Found:
+        """Read and decode what a query asks for; entries without a record are passed over and counted.
+
+        :raises DecodeError: bytes that are not an activity, unless `skip_broken`.
+        """
+        if query.lower > query.upper:
+            return Found([], None, 0)
+        with self.metrics.feed_reads_timer(self.feed_class):
+            page = self._hydrated(self.timelines.read(self.spec, [query])[0])
+            found = self._decode(query.owner, page, skip_broken)
+        self.metrics.on_feed_read(self.feed_class, len(found.activities))
+        if found.missing:
+            self.metrics.on_hydration_miss(self.feed_class, len(found.missing))
+        if found.broken:
+            self.metrics.on_decode_error(self.feed_class, len(found.broken))
+        return found
+
+    def count(self, query: Query) -> int:
+        """How many entries a query without start and stop would find."""
+        return self.timelines.stats(self.spec, [query])[0].entries if query.lower <= query.upper else 0
+
+    def locate(self, query: Query, id: int) -> int | None:
+        """The position of an activity among what a query without start and stop would find; None: it is not shown."""
+        if query.lower > query.upper:
+            return None
+        position = self.timelines.locate(self.spec, query, [id])[0]
+        return position if position is not None and self.existing([id]) else None
+
+    def load(self, ids: Sequence[int]) -> dict[int, Activity]:
+        """The activities that have a record, by id."""
+        if self.activities is None:
+            return {}
+        return {
+            record.id: self.serializer.loads(record.payload, record.id)
+            for record in self.activities.load(self.records, ids)
+            if record is not None and record.payload is not None
+        }
+
+    def existing(self, ids: Sequence[int]) -> set[int]:
+        """Which of the ids have an activity: all of them where there are no records to look into."""
+        if self.activities is None:
+            return set(ids)
+        records = self.activities.load(self.records, ids)
+        return {record.id for record in records if record is not None and record.payload is not None}
+
+    def _hydrated(self, page: Page) -> Page:
+        if page.payloads is not None and (self.activities is self.timelines or self.activities is None):
+            return page
+        assert self.activities is not None, "a storage of inline payloads returned none"
+        records = self.activities.load(self.records, [entry.id for entry in page.entries])
+        return Page(page.entries, [None if record is None else record.payload for record in records])
+
+    def _decode(self, owner: str, page: Page, skip_broken: bool) -> Found:
+        entries, payloads, loads = page.entries, page.payloads, self.serializer.loads
+        assert payloads is not None
+        last_id = entries[-1].id if entries else None
+        try:
+            activities = [loads(data, entry[0]) for entry, data in zip(entries, payloads, strict=True) if data is not None]
+        except DecodeError:
+            return self._decode_one_by_one(owner, page, skip_broken)
+        if len(activities) == len(entries):
+            return Found(activities, last_id, len(entries))
+        missing = [entry.id for entry, data in zip(entries, payloads, strict=True) if data is None]
+        return Found(activities, last_id, len(entries), missing)
+
+    def _decode_one_by_one(self, owner: str, page: Page, skip_broken: bool) -> Found:
+        activities: list[Activity] = []
+        missing: list[int] = []
+        broken: list[DecodeError] = []
+        for entry, data in zip(page.entries, page.payloads or (), strict=True):
+            if data is None:
+                missing.append(entry.id)
+                continue
+            try:
+                activities.append(self.serializer.loads(data, entry.id))
+            except DecodeError as error:
+                key = self.spec.key(owner)
+                located = DecodeError(
+                    f"activity {entry.id} of feed {key!r} cannot be decoded: {error}; read with"
+                    " feed.skipping_broken() to get the rest",
+                    feed=key,
+                    activity_id=entry.id,
+                )
+                if not skip_broken:
+                    raise located from error
+                broken.append(located)
+        return Found(activities, page.entries[-1].id, len(page.entries), missing, broken)
+
+
+def activity_id_of(value: object) -> int:
+    """The id of an activity given as one, as a reference, or as the id.
+
+    :raises ActivityTypeError, IdError: it is none of these.
+    """
+    given = getattr(value, "serialization_id", value)
+    if isinstance(given, int):
+        return check_activity_id(given)
+    raise ActivityTypeError(f"expected an activity or its id, got {value!r} ({type(value).__name__})")
+
+
+def not_found(key: str, id: int) -> ActivityNotFound:
+    return ActivityNotFound(
+        f"feed {key!r} refers to activity {id}, which the activity storage does not have (any more);"
+        " slices and pages pass over such entries"
+    )

@@ -1,0 +1,301 @@
+"""Managers: they know the feed classes and the followers, publish activities and fan them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from streamfw_core import messages
+from streamfw_core.activity import Activity, DehydratedActivity
+from streamfw_core.clock import next_stamp
+from streamfw_core.errors import FeedConflict
+from streamfw_core.fanout import chunks
+from streamfw_core.feeds import Feed, UserBaseFeed
+from streamfw_core.feeds.binding import Binding, activity_id_of
+from streamfw_core.feeds.feed import feed_name
+from streamfw_core.ids import Id, encode_owner
+from streamfw_core.queues.protocol import FanoutPriority
+from streamfw_core.storage.protocol import Outcome, Removal, Write
+
+if TYPE_CHECKING:
+    from streamfw_core.serializers import Serializer
+    from streamfw_core.streams import Streams
+
+__all__ = ["FanoutPriority", "Manager"]
+
+
+class Manager:
+    """Publishes activities into the feeds of the actor and of all followers. Subclass it and say who follows whom.
+
+    ```python
+    class PinManager(Manager):
+        feed_classes = {"normal": PinFeed}
+        user_feed_class = UserPinFeed
+
+        def get_user_follower_ids(self, user_id):
+            return {FanoutPriority.HIGH: Follow.objects.filter(target=user_id).values_list("user_id", flat=True)}
+    ```
+
+    Class attributes:
+
+    - `name`: the manager's name in messages; by default that under which the settings list its class,
+      else the class name without `Manager`, in snake case.
+    - `feed_classes`: alias -> feed class, the feeds of followers.
+    - `user_feed_class`: the feed of what a user did.
+    - `follow_activity_limit`: how many activities a new follower gets from the past.
+    - `fanout_chunk_size`: followers per task message.
+    """
+
+    name: ClassVar[str] = "manager"
+    feed_classes: Mapping[str, type[Feed]] = {"feed": Feed}
+    user_feed_class: type[Feed] = UserBaseFeed
+    follow_activity_limit: int = 5000
+    fanout_chunk_size: int = 1000
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = feed_name(cls.__name__, "Manager")
+
+    def __init__(self, *, streams: Streams | None = None, name: str | None = None) -> None:
+        """A manager of an application.
+
+        :param streams: the application; by default the one that the settings describe, made at the first use.
+        :param name: its name in messages, where it is not the class's.
+        """
+        self.given_name = name
+        self._streams = streams
+        self._registered = False
+
+    @property
+    def streams(self) -> Streams:
+        """The application that this manager belongs to."""
+        if self._streams is None:
+            from streamfw_core.streams import default_streams
+
+            self._streams = default_streams()
+        if not self._registered:
+            self._registered = True
+            self._streams.register_manager(self)
+        return self._streams
+
+    # --- to be overridden ---
+
+    def get_user_follower_ids(self, user_id: Any) -> Mapping[FanoutPriority, Iterable[Id]]:
+        """The ids of all followers of a user, by priority. Override it.
+
+        Any iterable will do; a generator or a database cursor is read in chunks, never as a whole.
+        It is called where the fan-out is executed, with `user_id` as an int or a str (a UUID arrives as its text).
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say who follows whom: define get_user_follower_ids(self, user_id)"
+            " that returns {FanoutPriority.HIGH: ids}"
+        )
+
+    # --- publishing ---
+
+    def add_user_activity(self, user_id: Id, activity: Activity) -> None:
+        """Publish an activity: store it, add it to the user's own feed, and fan it out to all followers.
+
+        Once this returns, the fan-out will happen (as far as the task queue survives); with the inline queue it has.
+
+        :raises ActivityTypeError, EncodeError, IdError: before anything is written.
+        """
+        self._publish(user_id, [activity])
+        self.streams.metrics.on_activity_published()
+
+    def remove_user_activity(self, user_id: Id, activity: Activity | DehydratedActivity | int) -> None:
+        """Remove a published activity, given as such or by its id, everywhere.
+
+        When this returns, no feed that keeps references shows it, and no feed takes it in any more, however late its
+        fan-out arrives; feeds that keep payloads lose it with the fan-out. Publishing it anew works.
+        """
+        id, source = activity_id_of(activity), messages.wire_owner(user_id)
+        own, stamp = self._own(), next_stamp()
+        removal = Removal(id, stamp)
+        for binding in self._bindings():
+            binding.timelines.remember(binding.spec, removes=[removal])
+            binding.discard([id], stamp)
+        write = Write([encode_owner(user_id)], removes=[removal])
+        outcome = own.write(write, report=own.feed_class.listens_to_updates())
+        self._tell_own(user_id, outcome, {})
+        self._enqueue(source, "remove", [messages.Item(str(id))], stamp)
+        self.streams.metrics.on_activity_removed()
+        self.streams.notify("streamfw_activity_removed", manager=self, activities=[id])
+
+    def update_user_activity(self, user_id: Id, activity: Activity) -> None:
+        """Replace what is stored of a published activity; see `update_user_activities`."""
+        self.update_user_activities(user_id, [activity])
+
+    def update_user_activities(self, user_id: Id, activities: Iterable[Activity]) -> None:
+        """Replace what is stored of published activities: same facts, other `extra_context` or added fields.
+
+        Feeds that keep references show the new version at once, feeds that keep payloads once the fan-out is done.
+        An update adds an activity to no feed; one of an activity that was removed before is not seen anywhere.
+        """
+        listed = _listed(activities)
+        source, own = messages.wire_owner(user_id), self._own()
+        encoded, items = self._encoded(listed), self._items(listed)
+        stamp = next_stamp()
+        for binding in self._distinct_bindings():
+            binding.store(encoded[binding.serializer], stamp, update=True)
+        inline = [binding for binding in self._bindings() if binding.spec.inline]
+        for binding in inline:
+            binding.timelines.remember(binding.spec, updates=binding.entries(encoded[binding.serializer], stamp))
+        if own.spec.inline:
+            own.write(Write([encode_owner(user_id)], updates=own.entries(encoded[own.serializer], stamp)))
+        if inline:
+            self._enqueue(source, "update", items, stamp)
+
+    def batch_import(
+        self, user_id: Id, activities: Iterable[Activity], *, fanout: bool = True, chunk_size: int = 500
+    ) -> None:
+        """Publish many activities of one user, oldest or newest first, in chunks.
+
+        :param fanout: whether followers get them too.
+        """
+        for chunk in chunks(activities, chunk_size):
+            self._publish(user_id, chunk, fanout=fanout)
+
+    # --- following ---
+
+    def follow_user(self, user_id: Id, target_id: Id, *, async_: bool = True) -> None:
+        """Fill the feeds of `user_id` with what `target_id` published, the newest `follow_activity_limit`."""
+        self.follow_many_users(user_id, [target_id], async_=async_)
+
+    def follow_many_users(self, user_id: Id, target_ids: Iterable[Id], *, async_: bool = True) -> None:
+        """See `follow_user`.
+
+        :param async_: through the task queue; otherwise at once, in the caller.
+        """
+        self._relate(
+            messages.Follow(
+                manager=self._message_name(),
+                source=messages.wire_owner(user_id),
+                stamp=next_stamp(),
+                targets=messages.wire_owners(_listed(target_ids)),
+                limit=self.follow_activity_limit,
+            ),
+            async_,
+        )
+
+    def unfollow_user(self, user_id: Id, target_id: Id, *, async_: bool = True) -> None:
+        """Take what `target_id` published out of the feeds of `user_id`, also what is still on its way."""
+        self.unfollow_many_users(user_id, [target_id], async_=async_)
+
+    def unfollow_many_users(self, user_id: Id, target_ids: Iterable[Id], *, async_: bool = True) -> None:
+        """See `unfollow_user`.
+
+        :param async_: through the task queue; otherwise at once, in the caller.
+        """
+        self._relate(
+            messages.Unfollow(
+                manager=self._message_name(),
+                source=messages.wire_owner(user_id),
+                stamp=next_stamp(),
+                targets=messages.wire_owners(_listed(target_ids)),
+            ),
+            async_,
+        )
+
+    def follow_feed(self, feed: Feed, activities: Iterable[Activity]) -> int | None:
+        """Copy activities into one feed. Returns how many were new, see `Feed.add`."""
+        return feed.add_many(activities)
+
+    def unfollow_feed(self, feed: Feed, source_feed: Feed) -> int | None:
+        """Take all activities of one feed out of another. Returns how many are gone, see `Feed.remove`."""
+        return feed.remove_many(source_feed)
+
+    # --- feeds ---
+
+    def get_feeds(self, user_id: Id) -> dict[str, Feed]:
+        """The feeds of a follower, by alias."""
+        return {alias: feed_class(user_id, streams=self.streams) for alias, feed_class in self.feed_classes.items()}
+
+    def get_user_feed(self, user_id: Id) -> Feed:
+        """The feed of what a user did."""
+        return self.user_feed_class(user_id, streams=self.streams)
+
+    def feed_class(self, name: str) -> type[Feed]:
+        """The follower feed class of this name (not alias).
+
+        :raises FeedConflict: this manager has none.
+        """
+        for feed_class in self.feed_classes.values():
+            if feed_class.name == name:
+                return feed_class
+        names = ", ".join(sorted(feed_class.name for feed_class in self.feed_classes.values()))
+        raise FeedConflict(f"{type(self).__name__} has no feed class named {name!r} (it has: {names})")
+
+    # --- inside ---
+
+    def _publish(self, user_id: Id, activities: list[Activity], *, fanout: bool = True) -> None:
+        # Everything that may be refused comes before the first write.
+        source, owner = messages.wire_owner(user_id), encode_owner(user_id)
+        own, encoded, items = self._own(), self._encoded(activities), self._items(activities)
+        stamp = next_stamp()
+        for binding in self._distinct_bindings():
+            binding.store(encoded[binding.serializer], stamp)
+        puts = own.entries(encoded[own.serializer], stamp)
+        outcome = own.write(Write([owner], puts=puts), report=own.feed_class.listens_to_updates())
+        self._tell_own(user_id, outcome, {activity.serialization_id: activity for activity in activities})
+        if fanout:
+            self._enqueue(source, "add", items, stamp)
+        self.streams.notify("streamfw_activity_published", manager=self, activities=activities)
+
+    def _own(self) -> Binding:
+        return self.streams.bind(self.user_feed_class)
+
+    def _bindings(self) -> list[Binding]:
+        """Of the user's own feed and of the followers' feeds."""
+        return [self._own(), *map(self.streams.bind, self.feed_classes.values())]
+
+    def _distinct_bindings(self) -> list[Binding]:
+        """Those among them that do not share their records."""
+        return list({(binding.activities and binding.activities.name, binding.records): binding for binding in self._bindings()}.values())
+
+    def _encoded(self, activities: list[Activity]) -> dict[Serializer, list[tuple[Activity, bytes]]]:
+        """The activities, serialized once for each serializer among the feeds."""
+        encoded: dict[Serializer, list[tuple[Activity, bytes]]] = {}
+        for binding in self._bindings():
+            if binding.serializer not in encoded:
+                encoded[binding.serializer] = binding.encode(activities)
+        return encoded
+
+    def _items(self, activities: list[Activity]) -> list[messages.Item]:
+        """The activities as messages carry them: by id only, where all feeds keep references and nobody listens."""
+        for binding in map(self.streams.bind, self.feed_classes.values()):
+            if binding.spec.inline or binding.feed_class.listens_to_updates():
+                return [messages.item(binding.checked(activity)) for activity in activities]
+        return [messages.Item(str(activity.serialization_id)) for activity in activities]
+
+    def _enqueue(self, source: int | str, operation: messages.Operation, items: list[messages.Item], stamp: int) -> None:
+        message = messages.Fanout(
+            manager=self._message_name(), source=source, operation=operation, items=items, stamp=stamp
+        )
+        self.streams.queue.enqueue(messages.encode(message), FanoutPriority.HIGH)
+
+    def _relate(self, message: messages.Follow | messages.Unfollow, async_: bool) -> None:
+        if not message.targets:
+            return
+        data = messages.encode(message)
+        if async_:
+            self.streams.queue.enqueue(data, FanoutPriority.NORMAL)
+        else:
+            self.streams.execute(data)
+
+    def _message_name(self) -> str:
+        """The name under which a worker finds this manager."""
+        return self.streams.manager_name(self)
+
+    def _tell_own(self, user_id: Id, outcome: Outcome, activities: Mapping[int, Activity]) -> None:
+        for change in outcome.changes.values():
+            self.get_user_feed(user_id).on_update_feed(
+                [activities[id] for id in change.added if id in activities], list(change.removed)
+            )
+
+
+def _listed(given: Any) -> list[Any]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise TypeError(f"expected several, got {given!r} ({type(given).__name__})")
+    return list(given)

@@ -1,0 +1,175 @@
+"""Task messages: versioned JSON that names a manager, a feed and an operation, and carries ids and activities as data.
+
+Nothing in a message is a path to code, and no code is ever unpickled from it.
+
+| kind | what it asks for | size |
+|---|---|---|
+| `fanout` | find the followers of `source` and split the operation into `deliver` messages | the activities |
+| `deliver` | apply the operation to the feeds of `owners` of one feed class | the activities and up to a chunk of ids |
+| `follow` | copy what `targets` published into the feeds of `source` | ids |
+| `unfollow` | take what `targets` published out of the feeds of `source` | ids |
+
+Owners travel as they are (integers and texts); activity ids as decimal texts, since JSON numbers end at 2**53 in many readers.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import msgspec
+
+from streamfw_core.errors import MessageError
+from streamfw_core.ids import MAX_ID, text_of_id
+
+if TYPE_CHECKING:
+    from streamfw_core.activity import Activity
+    from streamfw_core.serializers.json import JsonSerializer
+
+__all__ = ["VERSION", "Deliver", "Fanout", "Follow", "Item", "Message", "Unfollow", "decode", "encode"]
+
+VERSION: Final = 1
+
+Operation: TypeAlias = Literal["add", "remove", "update"]
+Owner: TypeAlias = int | str
+
+
+class Item(msgspec.Struct, frozen=True, array_like=True):
+    """One activity: its id, and the activity as the JSON serializer writes it (null for a removal)."""
+
+    id: str
+    activity: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def activity_id(self) -> int:
+        return int(self.id)
+
+    @property
+    def has_activity(self) -> bool:
+        return bytes(self.activity) != b"null"
+
+
+class _Base(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
+    manager: str
+    source: Owner
+    stamp: int
+    v: int = VERSION
+
+
+class Fanout(_Base, frozen=True, tag="fanout", kw_only=True):
+    """Find the followers of `source`, and deliver to each."""
+
+    operation: Operation
+    items: list[Item]
+
+
+class Deliver(_Base, frozen=True, tag="deliver", kw_only=True):
+    """Apply an operation to the feeds of `owners`."""
+
+    operation: Operation
+    items: list[Item]
+    feed: str
+    owners: list[Owner]
+
+
+class Follow(_Base, frozen=True, tag="follow", kw_only=True):
+    """Copy the newest `limit` activities of each of `targets` into the feeds of `source`."""
+
+    targets: list[Owner]
+    limit: int
+
+
+class Unfollow(_Base, frozen=True, tag="unfollow", kw_only=True):
+    """Take what `targets` published before `stamp` out of the feeds of `source`."""
+
+    targets: list[Owner]
+
+
+Message: TypeAlias = Fanout | Deliver | Follow | Unfollow
+
+encode = msgspec.json.Encoder().encode
+"""The bytes of a message."""
+
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Fanout | Deliver | Follow | Unfollow)
+
+
+class _Version(msgspec.Struct):
+    v: int
+
+
+def item(activity: Activity) -> Item:
+    """An activity as messages carry it.
+
+    :raises EncodeError: see `streamfw_core.serializers`.
+    """
+    data = _serializer(type(activity)).dumps(activity)
+    return Item(str(activity.serialization_id), msgspec.Raw(data))
+
+
+def activity_of(item: Item, activity_class: type[Activity]) -> Activity:
+    """The activity that an item carries.
+
+    :raises DecodeError: it carries none of this class.
+    """
+    return _serializer(activity_class).loads(bytes(item.activity), item.activity_id)
+
+
+@cache
+def _serializer(activity_class: type[Activity]) -> JsonSerializer:
+    from streamfw_core.serializers.json import JsonSerializer
+
+    return JsonSerializer(activity_class)
+
+
+def decode(data: bytes) -> Message:
+    """The message that bytes hold.
+
+    :raises MessageError: they hold none of ours, or one of another version.
+    """
+    try:
+        message = _decoder.decode(data)
+        for item in getattr(message, "items", ()):
+            if not (item.id.isascii() and item.id.isdigit() and len(item.id) < 40 and int(item.id) <= MAX_ID):
+                raise ValueError(f"activity id {item.id[:60]!r}")
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MessageError(_why(data, error)) from error
+    if message.v != VERSION:
+        raise MessageError(_wrong_version(message.v))
+    return message
+
+
+def wire_owner(owner: Any) -> Owner:
+    """An owner as messages carry it.
+
+    :raises IdError: not an id.
+    """
+    if type(owner) is int and -(2**63) <= owner < 2**63:
+        return owner
+    text = text_of_id(owner, "user id")
+    return text
+
+
+def wire_owners(owners: list[Any]) -> list[Owner]:
+    """Many owners as messages carry them; a list of plain integers and texts is passed on as it is."""
+    return [
+        owner if type(owner) is int and -(2**63) <= owner < 2**63 else wire_owner(owner) for owner in owners
+    ]
+
+
+def _why(data: bytes, error: Exception) -> str:
+    try:
+        version = msgspec.json.decode(data, type=_Version).v
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return f"not a task message of streamfw ({error}): {data[:80]!r}"
+    if version != VERSION:
+        return _wrong_version(version)
+    return f"a task message that does not fit its form: {error}"
+
+
+def _wrong_version(version: int) -> str:
+    return (
+        f"task message of version {version}, and this release reads version {VERSION}:"
+        " run the workers with the release that wrote it, or let the queue drain before upgrading"
+    )
+
+

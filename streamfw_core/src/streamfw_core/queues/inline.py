@@ -1,0 +1,52 @@
+"""The queue that is none: a message is executed at once, in the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+from attrs.validators import ge, instance_of
+
+from streamfw_core.queues.protocol import FanoutPriority, Handler
+from streamfw_core.queues.retry import Backoff, MessageFailed, run
+from streamfw_core.storage.protocol import Scope
+
+__all__ = ["InlineQueue"]
+
+
+@frozen
+class Options:
+    """`attempts`: how often a message is tried in all. `pause`: seconds before the second try, doubling after that."""
+
+    attempts: int = field(default=3, validator=[instance_of(int), ge(1)])
+    pause: float = field(default=0.05, validator=[instance_of((int, float)), ge(0)])
+
+
+class InlineQueue:
+    """Fan-out in the caller: publishing returns when every follower has the activity. Errors reach the publisher."""
+
+    scope = Scope.PROCESS
+
+    def __init__(self, name: str = "inline", options: Mapping[str, object] | None = None) -> None:
+        from streamfw_core.settings import structure_options
+
+        self.name = name
+        parsed = structure_options(Options, options or {}, "task_queue.options")
+        self._backoff = Backoff(parsed.attempts, parsed.pause)
+        self._handler: Handler | None = None
+
+    def bind(self, handler: Handler) -> None:
+        self._handler = handler
+
+    def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
+        assert self._handler is not None, "bind() comes before enqueue()"
+        try:
+            run(self._handler, message, self._backoff)
+        except MessageFailed as failed:
+            raise failed.__cause__ or failed from None
+
+    def drain(self, timeout: float | None = None) -> None:
+        """There is never anything left."""
+
+    def close(self) -> None:
+        """There is never anything left."""

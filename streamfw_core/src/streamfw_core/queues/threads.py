@@ -1,0 +1,204 @@
+"""A background pool in this process: publishing returns at once, threads fan out.
+
+- Back-pressure: at most `max_pending` messages wait; a publisher waits for room, and a worker that has more to enqueue
+  (a fan-out that splits into chunks) executes it itself, so that the pool cannot lock up.
+- Priorities: HIGH before NORMAL before LOW; one thread of the pool takes only HIGH, so that long LOW work never delays it.
+- What fails for good is logged, kept (the newest `MAX_DEAD`), and raised by `drain`.
+- The pool drains when the interpreter exits.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import field, frozen
+from attrs.validators import ge, instance_of
+
+from streamfw_core.errors import FanoutFailed, QueueClosed
+from streamfw_core.queues.protocol import FanoutPriority, Handler
+from streamfw_core.queues.retry import Backoff, MessageFailed, run
+from streamfw_core.storage.protocol import Scope
+
+__all__ = ["DeadLetter", "ThreadsQueue"]
+
+logger = logging.getLogger(__name__)
+
+MAX_DEAD = 1000
+_ORDER = (FanoutPriority.HIGH, FanoutPriority.NORMAL, FanoutPriority.LOW)
+
+
+@frozen
+class DeadLetter:
+    """A message that was given up, and why."""
+
+    message: bytes
+    priority: FanoutPriority
+    error: Exception
+
+
+@frozen
+class Options:
+    """`workers`: threads, 2 or more. `max_pending`: messages that may wait. `attempts`, `pause`: see the inline queue."""
+
+    workers: int = field(default=4, validator=[instance_of(int), ge(2)])
+    max_pending: int = field(default=1000, validator=[instance_of(int), ge(1)])
+    attempts: int = field(default=3, validator=[instance_of(int), ge(1)])
+    pause: float = field(default=0.05, validator=[instance_of((int, float)), ge(0)])
+
+
+class ThreadsQueue:
+    """Fan-out by threads of this process."""
+
+    scope = Scope.PROCESS
+
+    def __init__(self, name: str = "threads", options: Mapping[str, object] | None = None) -> None:
+        from streamfw_core.settings import structure_options
+
+        self.name = name
+        self._options = structure_options(Options, options or {}, "task_queue.options")
+        self._backoff = Backoff(self._options.attempts, self._options.pause)
+        self._handler: Handler | None = None
+        self._closed = False
+        self._in_worker = threading.local()
+        self._start_afresh()
+        # Weak, so that a queue nobody uses any more can go before the interpreter does.
+        atexit.register(_drain_at_exit, weakref.ref(self))
+
+    def bind(self, handler: Handler) -> None:
+        self._handler = handler
+
+    def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
+        """Accept a message; waits while `max_pending` others wait.
+
+        :raises QueueClosed: after `close`.
+        """
+        assert self._handler is not None, "bind() comes before enqueue()"
+        if self._pid != os.getpid():
+            self._start_afresh()
+        with self._changed:
+            if self._closed:
+                raise QueueClosed(f"task queue {self.name!r} is closed: make new Streams to publish again")
+            self._start_workers()
+            worker = getattr(self._in_worker, "yes", False)
+            while not worker and self._pending >= self._options.max_pending:
+                self._changed.wait()
+            if self._pending < self._options.max_pending:
+                self._waiting[priority].append(message)
+                self._pending += 1
+                self._changed.notify_all()
+                return
+        self._execute(message, priority)
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Wait until nothing waits or runs.
+
+        :param timeout: seconds; None: as long as it takes.
+        :raises TimeoutError: it took longer.
+        :raises FanoutFailed: messages were given up since the last drain; `dead_letters()` has them until then.
+        """
+        if self._pid != os.getpid():
+            return
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._pending and not self._running, timeout):
+                raise TimeoutError(f"task queue {self.name!r}: {self._pending} messages still wait after {timeout} s")
+            letters = list(self._dead)
+            self._dead.clear()
+        if letters:
+            raise FanoutFailed(
+                f"task queue {self.name!r} gave up {len(letters)} messages, first: {letters[0].error}",
+                [letter.error for letter in letters],
+            ) from letters[0].error
+
+    def dead_letters(self) -> list[DeadLetter]:
+        """The messages given up since the last drain, the newest thousand."""
+        with self._changed:
+            return list(self._dead)
+
+    def close(self) -> None:
+        """Execute what is left, stop the threads, accept nothing more."""
+        try:
+            self.drain()
+        finally:
+            with self._changed:
+                self._closed = True
+                self._changed.notify_all()
+            for thread in self._threads:
+                thread.join()
+
+    def _start_afresh(self) -> None:
+        """After a fork the threads and the messages are the parent's."""
+        self._pid = os.getpid()
+        self._changed = threading.Condition()
+        self._waiting: dict[FanoutPriority, deque[bytes]] = {priority: deque() for priority in _ORDER}
+        self._pending = 0
+        self._running = 0
+        self._dead: deque[DeadLetter] = deque(maxlen=MAX_DEAD)
+        self._threads: list[threading.Thread] = []
+
+    def _start_workers(self) -> None:
+        if self._threads:
+            return
+        for number in range(self._options.workers):
+            served = _ORDER[:1] if number == 0 else _ORDER
+            thread = threading.Thread(
+                target=_work, args=(self, served), name=f"streamfw-{self.name}-{number}", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def _next(self, served: Sequence[FanoutPriority]) -> tuple[bytes, FanoutPriority] | None:
+        """The next message to execute; None: the queue was closed."""
+        with self._changed:
+            while True:
+                for priority in served:
+                    if self._waiting[priority]:
+                        self._pending -= 1
+                        self._running += 1
+                        return self._waiting[priority].popleft(), priority
+                if self._closed:
+                    return None
+                self._changed.wait()
+
+    def _execute(self, message: bytes, priority: FanoutPriority) -> None:
+        assert self._handler is not None
+        try:
+            run(self._handler, message, self._backoff)
+        except Exception as error:
+            cause = error.__cause__ if isinstance(error, MessageFailed) and isinstance(error.__cause__, Exception) else error
+            rest = error.rest if isinstance(error, MessageFailed) else message
+            logger.error("task queue %r gave up a message: %s", self.name, cause)
+            with self._changed:
+                self._dead.append(DeadLetter(rest, priority, cause))
+
+    def _done(self) -> None:
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
+
+
+def _work(queue: ThreadsQueue, served: Sequence[FanoutPriority]) -> None:
+    queue._in_worker.yes = True
+    while (taken := queue._next(served)) is not None:
+        try:
+            queue._execute(*taken)
+        finally:
+            queue._done()
+
+
+def _drain_at_exit(reference: Callable[[], ThreadsQueue | None]) -> None:
+    queue = reference()
+    if queue is None or queue._closed:
+        return
+    started = time.monotonic()
+    try:
+        queue.close()
+    except Exception as error:
+        logger.error("task queue %r at exit: %s", queue.name, error)
+    logger.debug("task queue %r drained at exit in %.1f s", queue.name, time.monotonic() - started)

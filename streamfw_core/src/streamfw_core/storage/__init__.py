@@ -1,0 +1,35 @@
+"""What a storage is: the protocol that backends implement, and a base to start one from."""
+
+from streamfw_core.storage.protocol import (
+    Capabilities,
+    Change,
+    Entry,
+    FeedSpec,
+    Outcome,
+    Page,
+    Query,
+    Record,
+    Removal,
+    Scope,
+    Stats,
+    Storage,
+    Survives,
+    Write,
+)
+
+__all__ = [
+    "Capabilities",
+    "Change",
+    "Entry",
+    "FeedSpec",
+    "Outcome",
+    "Page",
+    "Query",
+    "Record",
+    "Removal",
+    "Scope",
+    "Stats",
+    "Storage",
+    "Survives",
+    "Write",
+]
