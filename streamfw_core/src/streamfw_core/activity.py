@@ -97,6 +97,10 @@ class Activity(BaseActivity):
         `__init__` is not called, as subclasses may give it another signature.
         """
         activity = cls.__new__(cls)
+        if cls.serialization_id is not Activity.serialization_id:
+            # The id is the class's own, which may be computed from this one.
+            facts = (state["actor_id"], state["verb"].id, state["object_id"], state["target_id"])
+            activity_id = ids.make_id(state["time"], *facts)
         state["_id"] = activity_id
         state["_objects"] = {}
         _set(activity, "__dict__", state)
