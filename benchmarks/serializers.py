@@ -1,7 +1,7 @@
 """How long it takes to write and to read a page of activities with each serializer.
 
 Reading is what every look at a feed pays, on top of the storage's own time.
-`loads_all` is the whole page in one call, `loads` is one call per activity, `uuid` a page whose ids are UUIDs.
+`loads_all` is the whole page in one call, `loads` one call per activity, `uuid` a page whose ids are UUIDs.
 Printed are medians of repeated runs, in microseconds for the whole page.
 
     python benchmarks/serializers.py --activities 25 --repeats 11

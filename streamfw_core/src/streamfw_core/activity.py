@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
+from uuid import UUID
 
 from streamfw_core import ids
 from streamfw_core.errors import ActivityNotFound, ActivityTypeError, IdError, MissingObject, TimeError
@@ -168,15 +170,19 @@ class Activity(BaseActivity):
         known = self.__dict__[f"{name}_id"]
         given = getattr(value, "id", value)
         if known is None or ids.text_of_id(given, name) != ids.text_of_id(known, name):
-            raise IdError(f"activity.{name}_id is {known!r}, so activity.{name} cannot be an object with the id {given!r}")
+            raise IdError(
+                f"activity.{name}_id is {known!r}, so activity.{name} cannot be an object with the id {given!r}"
+            )
         self._objects[name] = value
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in FACTS:
-            raise AttributeError(f"activity.{name} is part of the activity's id and cannot be changed: make a new activity")
+            raise AttributeError(
+                f"activity.{name} is part of the activity's id and cannot be changed: make a new activity"
+            )
         _set(self, name, value)
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: builtins.object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
         return self._id == other._id and self.stored_state() == other.stored_state()
@@ -208,9 +214,11 @@ class DehydratedActivity(BaseActivity):
         try:
             return activities[self.serialization_id]
         except KeyError:
-            raise ActivityNotFound(f"activity {self.serialization_id} is not among the {len(activities)} given") from None
+            raise ActivityNotFound(
+                f"activity {self.serialization_id} is not among the {len(activities)} given"
+            ) from None
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: builtins.object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
         return bool(self.serialization_id == other.serialization_id)
@@ -227,7 +235,7 @@ _set = object.__setattr__
 
 def _id_of(value: Any, what: str, objects: dict[str, Any]) -> Id:
     """The id of a person or thing given as an id or as an object with one, which is then remembered."""
-    if type(value) is int or isinstance(value, str | ids.UUID):
+    if type(value) is int or isinstance(value, str | UUID):
         return value
     if hasattr(value, "id") and not isinstance(value, type):
         objects[what] = value

@@ -81,4 +81,5 @@ class JsonSerializer(RowSerializer):
         simple=_simple,
         general=_general,
         form=_form,
+        is_general=lambda data: data.startswith(b"[2,"),
     )

@@ -71,4 +71,5 @@ class MsgpackSerializer(RowSerializer):
         simple=Decoder(SIMPLE, ext_hook=_hook(0)).decode,
         general=Decoder(GENERAL, ext_hook=_hook(0)).decode,
         form=_form,
+        is_general=lambda data: data[1:2] == b"\x02",
     )

@@ -59,6 +59,8 @@ class Format:
     """Reads a row of the type GENERAL."""
     form: Callable[[bytes], Any]
     """Reads the first item of any list."""
+    is_general: Callable[[bytes], bool]
+    """A quick look whether these bytes may be a row of the type GENERAL."""
 
 
 class RowSerializer:
@@ -190,13 +192,15 @@ class RowSerializer:
 
     def _state(self, data: bytes) -> dict[str, Any]:
         fields: dict[str, Any] = {}
-        if self._form(data) == GENERAL_FORM:
+        if self.format.is_general(data):
             _, actor, verb, object, target, time, context, fields = self.format.general(data)
         else:
             _, actor, verb, object, target, time, context = self.format.simple(data)
-        text_of_id(actor, "actor")
-        text_of_id(object, "object")
-        if target is not None:
+        if type(actor) is not UUID:
+            text_of_id(actor, "actor")
+        if type(object) is not UUID:
+            text_of_id(object, "object")
+        if target is not None and type(target) is not UUID:
             text_of_id(target, "target")
         if not isinstance(time, datetime):
             raise TypeError(f"time is a {type(time).__name__}")
