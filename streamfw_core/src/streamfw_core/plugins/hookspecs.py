@@ -244,9 +244,7 @@ def streamfw_register_task_queues(register: Register) -> None:
 
 
 @hookspec
-def streamfw_activity_published(
-    streams: Streams, manager: Manager, activities: Sequence[BaseActivity]
-) -> None:
+def streamfw_activity_published(streams: Streams, manager: Manager, activities: Sequence[BaseActivity]) -> None:
     """Activities were published, and their fan-out is certain.
 
     Fires in the publisher, once per call of the manager: not once per follower.

@@ -112,15 +112,9 @@ OLD_STORAGE_OPTIONS: Final[Mapping[str, OldOption]] = MappingProxyType(
     {
         "STREAM_CASSANDRA_HOSTS": OldOption("cassandra", "cassandra", "hosts", (list, tuple)),
         "STREAM_DEFAULT_KEYSPACE": OldOption("cassandra", "cassandra", "keyspace", (str,)),
-        "STREAM_CASSANDRA_CONSISTENCY_LEVEL": OldOption(
-            "cassandra", "cassandra", "consistency_level", (int, str)
-        ),
-        "STREAM_CASSANDRA_READ_RETRY_ATTEMPTS": OldOption(
-            "cassandra", "cassandra", "read_retry_attempts", (int,)
-        ),
-        "STREAM_CASSANDRA_WRITE_RETRY_ATTEMPTS": OldOption(
-            "cassandra", "cassandra", "write_retry_attempts", (int,)
-        ),
+        "STREAM_CASSANDRA_CONSISTENCY_LEVEL": OldOption("cassandra", "cassandra", "consistency_level", (int, str)),
+        "STREAM_CASSANDRA_READ_RETRY_ATTEMPTS": OldOption("cassandra", "cassandra", "read_retry_attempts", (int,)),
+        "STREAM_CASSANDRA_WRITE_RETRY_ATTEMPTS": OldOption("cassandra", "cassandra", "write_retry_attempts", (int,)),
         "CASSANDRA_DRIVER_KWARGS": OldOption("cassandra", "cassandra", "driver_options", (dict,)),
     }
 )

@@ -144,9 +144,7 @@ class Plugins:
     @property
     def hook(self) -> pluggy.HookRelay:
         """Calls a hook of all plugins: `plugins.hook.streamfw_activity_published(...)`. Loads all plugins."""
-        if not self._complete:
-            with self._lock:
-                self._load_all()
+        self._complete_once()
         return self._manager.hook
 
     def has_hook(self, name: str) -> bool:
@@ -154,9 +152,7 @@ class Plugins:
         if name not in self._specs:
             near = did_you_mean(name, self._specs)
             raise AttributeError(f"streamfw has no hook named {name!r}{f'; {near}' if near else ''}")
-        if not self._complete:
-            with self._lock:
-                self._load_all()
+        self._complete_once()
         return name in self._hooks
 
     def register(self, plugin: object, *, name: str) -> PluginInfo:
@@ -227,6 +223,12 @@ class Plugins:
             self._complete = True
         if self._narrowing.strict if strict is None else strict:
             self._refuse_broken()
+
+    def _complete_once(self) -> None:
+        # The way of every publish: without the lock, once all is loaded and nothing can be refused.
+        if not self._complete or self._narrowing.strict:
+            with self._lock:
+                self._load_all()
 
     def _refuse_broken(self) -> None:
         for plugin in self._found:
@@ -356,6 +358,4 @@ def _broken_backend(backend: Backend, reason: str) -> BackendBroken:
             f"cannot be loaded from {backend.target}: {reason}\n"
             "  Is everything installed that it requires? `python -m pip check` tells."
         )
-    return BackendBroken(
-        message, kind=str(backend.kind), name=backend.name, plugin=backend.plugin, reason=reason
-    )
+    return BackendBroken(message, kind=str(backend.kind), name=backend.name, plugin=backend.plugin, reason=reason)

@@ -82,7 +82,7 @@ class FrozenMapping(Mapping[str, V_co]):
 
 
 class Origins(FrozenMapping[str]):
-    """Where values came from. Its keys are paths, which may end in `password`; its values are never secret."""
+    """Where values came from. A key may end in `password`; the values are never secret."""
 
     __slots__ = ()
 

@@ -50,9 +50,7 @@ def structure_options(cls: type[T], options: Mapping[str, object], path: str) ->
     :raises SettingsError: with all problems, each with its path; secrets are not quoted.
     """
     if not attrs.has(cls):
-        raise TypeError(
-            f"structure_options() needs an attrs class, got {cls!r}; decorate it with @attrs.frozen"
-        )
+        raise TypeError(f"structure_options() needs an attrs class, got {cls!r}; decorate it with @attrs.frozen")
     if not isinstance(options, Mapping):
         raise SettingsError([Problem(path, f"must be a mapping, is {describe(options)}", "such as {...}")])
     try:

@@ -301,9 +301,7 @@ class _Resolution:
         self._report.problem(path, message, "such as 'user_feed'")
         return False
 
-    def _backend(
-        self, path: str, value: object, kind: Kind, example: str
-    ) -> tuple[str, FrozenMapping[object]] | None:
+    def _backend(self, path: str, value: object, kind: Kind, example: str) -> tuple[str, FrozenMapping[object]] | None:
         """Name and options of a backend, given as its name alone or as a mapping of both."""
         if isinstance(value, str):
             value = {"backend": value}
@@ -332,9 +330,7 @@ class _Resolution:
         if not isinstance(value, str):
             self._report.problem(path, f"must be {what}, is {describe(value)}", example)
         elif "://" in value:
-            self._report.problem(
-                path, f"must be {what}, is a URL", "put the URL into 'options': {'url': ...}"
-            )
+            self._report.problem(path, f"must be {what}, is a URL", "put the URL into 'options': {'url': ...}")
         elif _BACKEND_NAME.match(value) or (is_path(value) and check_path(_with_colon(value))):
             return value
         else:

@@ -123,13 +123,9 @@ def _from_object(value: object, *, origin: str | None, path: str) -> Source:
         found = _from_attributes(value, origin or _object_origin(value))
     except Exception as error:  # such as a proxy's outside of its context
         cause = mask_text(f"{type(error).__name__}: {error}")
-        raise _error(
-            path, f"cannot be read: {cause}", "pass the app or the settings object itself"
-        ) from error
+        raise _error(path, f"cannot be read: {cause}", "pass the app or the settings object itself") from error
     if found.settings is None and not found.old and not _is_settings_object(value):
-        raise _error(
-            path, f"must be {_WHAT_WORKS}; {describe(value)} has none of that", f"such as {NAME} = {{...}}"
-        )
+        raise _error(path, f"must be {_WHAT_WORKS}; {describe(value)} has none of that", f"such as {NAME} = {{...}}")
     return found
 
 
