@@ -54,9 +54,9 @@ def execute(streams: Streams, data: bytes) -> None:
     except Exception as error:
         # An error of ours that no server caused is the same at the next try.
         retriable = not isinstance(error, StreamsError) or isinstance(error, StorageError)
-        failed = MessageFailed(str(error), rest=data, retriable=retriable)
-        _note(streams, failed)
-        raise failed from error
+        whole = MessageFailed(str(error), rest=data, retriable=retriable)
+        _note(streams, whole)
+        raise whole from error
 
 
 def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -213,7 +213,7 @@ def _take_back_removed(manager: Manager, source: Feed, follower: str, copied: Se
 
 
 def _unfollow(manager: Manager, message: Unfollow) -> None:
-    """Take out all that the targets' own feeds hold, remembering it for this follower, whose deliveries may be under way."""
+    """Take out all that the targets' own feeds hold, and remember it, as deliveries may be under way."""
     follower = encode_owner(message.source)
     for target in message.targets:
         own = manager.streams.bind(manager.user_feed_class)
@@ -233,8 +233,9 @@ def _unfollow(manager: Manager, message: Unfollow) -> None:
 
 
 def _to_take_out(binding: Binding, follower: str, entries: Iterable[Entry]) -> list[int]:
-    """All that may still be on its way; of what is older, only what the feed really holds, so that nothing is remembered in vain."""
-    recent, old = [], []
+    """All that may still be on its way; of what is older, only what the feed holds: nothing is remembered in vain."""
+    recent: list[int] = []
+    old: list[int] = []
     for entry in entries:
         (old if _outlived_tombstones(binding, entry.stamp) else recent).append(entry.id)
     if old:
@@ -258,7 +259,9 @@ def _write_to(
     )
 
 
-def _tell(manager: Manager, binding: Binding, owner: int | str, change: Change, activities: Mapping[int, Activity]) -> None:
+def _tell(
+    manager: Manager, binding: Binding, owner: int | str, change: Change, activities: Mapping[int, Activity]
+) -> None:
     """Call a feed's own hook. It comes after the write, so its error must not undo or repeat that for the other feeds."""
     feed = binding.feed_class(owner, streams=manager.streams)
     try:

@@ -252,7 +252,12 @@ class Manager:
 
     def _distinct_bindings(self) -> list[Binding]:
         """Those among them that do not share their records."""
-        return list({(binding.activities and binding.activities.name, binding.records): binding for binding in self._bindings()}.values())
+        return list(
+            {
+                (binding.activities and binding.activities.name, binding.records): binding
+                for binding in self._bindings()
+            }.values()
+        )
 
     def _encoded(self, activities: list[Activity]) -> dict[Serializer, list[tuple[Activity, bytes]]]:
         """The activities, serialized once for each serializer among the feeds."""
@@ -269,7 +274,9 @@ class Manager:
                 return [messages.item(binding.checked(activity)) for activity in activities]
         return [messages.Item(str(activity.serialization_id)) for activity in activities]
 
-    def _enqueue(self, source: int | str, operation: messages.Operation, items: list[messages.Item], stamp: int) -> None:
+    def _enqueue(
+        self, source: int | str, operation: messages.Operation, items: list[messages.Item], stamp: int
+    ) -> None:
         message = messages.Fanout(
             manager=self._message_name(), source=source, operation=operation, items=items, stamp=stamp
         )

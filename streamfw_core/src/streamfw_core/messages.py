@@ -14,7 +14,6 @@ Owners travel as they are (integers and texts); activity ids as decimal texts, s
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -114,11 +113,15 @@ def activity_of(item: Item, activity_class: type[Activity]) -> Activity:
     return _serializer(activity_class).loads(bytes(item.activity), item.activity_id)
 
 
-@cache
-def _serializer(activity_class: type[Activity]) -> JsonSerializer:
-    from streamfw_core.serializers.json import JsonSerializer
+_serializers: dict[type[Activity], JsonSerializer] = {}
 
-    return JsonSerializer(activity_class)
+
+def _serializer(activity_class: type[Activity]) -> JsonSerializer:
+    if activity_class not in _serializers:
+        from streamfw_core.serializers.json import JsonSerializer
+
+        _serializers[activity_class] = JsonSerializer(activity_class)
+    return _serializers[activity_class]
 
 
 def decode(data: bytes) -> Message:
@@ -129,13 +132,17 @@ def decode(data: bytes) -> Message:
     try:
         message = _decoder.decode(data)
         for item in getattr(message, "items", ()):
-            if not (item.id.isascii() and item.id.isdigit() and len(item.id) < 40 and int(item.id) <= MAX_ID):
-                raise ValueError(f"activity id {item.id[:60]!r}")
+            _check_id(item.id)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise MessageError(_why(data, error)) from error
     if message.v != VERSION:
         raise MessageError(_wrong_version(message.v))
     return message
+
+
+def _check_id(text: str) -> None:
+    if not (text.isascii() and text.isdigit() and len(text) < 40 and int(text) <= MAX_ID):
+        raise ValueError(f"activity id {text[:60]!r}")
 
 
 def wire_owner(owner: Any) -> Owner:
@@ -145,15 +152,12 @@ def wire_owner(owner: Any) -> Owner:
     """
     if type(owner) is int and -(2**63) <= owner < 2**63:
         return owner
-    text = text_of_id(owner, "user id")
-    return text
+    return text_of_id(owner, "user id")
 
 
 def wire_owners(owners: list[Any]) -> list[Owner]:
     """Many owners as messages carry them; a list of plain integers and texts is passed on as it is."""
-    return [
-        owner if type(owner) is int and -(2**63) <= owner < 2**63 else wire_owner(owner) for owner in owners
-    ]
+    return [owner if type(owner) is int and -(2**63) <= owner < 2**63 else wire_owner(owner) for owner in owners]
 
 
 def _why(data: bytes, error: Exception) -> str:
@@ -171,5 +175,3 @@ def _wrong_version(version: int) -> str:
         f"task message of version {version}, and this release reads version {VERSION}:"
         " run the workers with the release that wrote it, or let the queue drain before upgrading"
     )
-
-

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from importlib import import_module
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from streamfw_core.errors import DuplicateManager, FeedConflict, ManagerNotFound, Problem, SettingsError
@@ -71,8 +73,13 @@ class Streams:
                 if described is None:
                     known = ", ".join(sorted(self.settings.storages))
                     raise SettingsError([Problem("storages", f"there is no storage {name!r}", f"there are: {known}")])
-                factory = self.plugins.load(_kind("storage"), described.backend)
-                self._storages[name] = factory(name, described.options)
+                kind = _kind("storage")
+                backend = (
+                    self.plugins.find(kind, described.backend)
+                    if described.scheme is None
+                    else self.plugins.for_scheme(kind, described.scheme)
+                )
+                self._storages[name] = self.plugins.load_backend(backend)(name, described.options)
             return self._storages[name]
 
     @property
@@ -156,9 +163,7 @@ class Streams:
                         f"no manager is named {name!r} (known: {known}): list it in the settings,"
                         f' "managers": {{"{name}": "myapp.feeds:MyManager"}}'
                     )
-                from streamfw_core.plugins import import_target
-
-                manager = self._managers[name] = import_target(path)(streams=self, name=name)
+                manager = self._managers[name] = _import_manager(name, path)(streams=self, name=name)
             return manager
 
     def register_manager(self, manager: Manager) -> None:
@@ -233,18 +238,33 @@ class Streams:
         if timeline is None:
             known = ", ".join(sorted(self.settings.storages))
             raise SettingsError(
-                [Problem(f"{path}.timeline", "no storage is named, and none is the default",
-                         f"name one of {known}, or name one of them 'default'")]
+                [
+                    Problem(
+                        f"{path}.timeline",
+                        "no storage is named, and none is the default",
+                        f"name one of {known}, or name one of them 'default'",
+                    )
+                ]
             )
         activities = feed_class.activities
         if configured is not None and isinstance(configured.activities, str | None):
             activities = configured.activities
         if activities == SAME_AS_TIMELINE:
             activities = timeline
-        length = configured.max_length if configured is not None and configured.max_length is not None else feed_class.max_length
+        length = (
+            configured.max_length
+            if configured is not None and configured.max_length is not None
+            else feed_class.max_length
+        )
         if not isinstance(length, int) or isinstance(length, bool) or length < 1:
             raise SettingsError(
-                [Problem(f"{path}.max_length", f"{feed_class.__name__}.max_length is {length!r}", "an integer of 1 or more")]
+                [
+                    Problem(
+                        f"{path}.max_length",
+                        f"{feed_class.__name__}.max_length is {length!r}",
+                        "an integer of 1 or more",
+                    )
+                ]
             )
         timelines = self.storage(timeline)
         limit = timelines.capabilities.max_timeline
@@ -285,6 +305,21 @@ class Streams:
             raise SettingsError(problems)
 
 
+def _import_manager(name: str, path: str) -> Any:
+    """The class of a manager that the settings list.
+
+    :raises ManagerNotFound: it cannot be imported.
+    """
+    module, _, attribute = path.partition(":")
+    try:
+        return attrgetter(attribute)(import_module(module))
+    except Exception as error:
+        raise ManagerNotFound(
+            f"manager {name!r} is listed in the settings as {path!r}, which cannot be imported: {error!r};"
+            ' managers.<name> is a path such as "myapp.feeds:MyManager"'
+        ) from error
+
+
 def _check_apart(one: Binding, other: Binding) -> None:
     """Two feed classes of an application must not share what tells them apart.
 
@@ -299,12 +334,12 @@ def _check_apart(one: Binding, other: Binding) -> None:
             f" {other.spec.key_format.text!r} meet for some owners; set key_format on one of them, such as"
             f" 'feed:{one.spec.name}:%(user_id)s'"
         )
-    if one.activities is not None and one.activities is other.activities and one.records == other.records:
-        if one.serializer is not other.serializer:
-            raise FeedConflict(
-                f"{classes} share the activity namespace {one.records!r} on storage {one.activities.name!r}, but keep"
-                f" other activities in it ({_kept(one)} and {_kept(other)}): set activity_namespace = '...' on one of them"
-            )
+    shared = one.activities if one.activities is other.activities and one.records == other.records else None
+    if shared is not None and one.serializer is not other.serializer:
+        raise FeedConflict(
+            f"{classes} share the activity namespace {one.records!r} on storage {shared.name!r}, but keep"
+            f" other activities in it ({_kept(one)} and {_kept(other)}): set activity_namespace = '...' on one of them"
+        )
     for feed, records in ((one, other), (other, one)):
         if records.activities is feed.timelines and records.records == feed.spec.namespace:
             raise FeedConflict(f"{classes}: activity_namespace {records.records!r} is the key_format of the other")
@@ -338,7 +373,7 @@ _default_lock = threading.Lock()
 
 def default_streams() -> Streams:
     """The application that feeds and managers without their own use, made from the settings at the first call."""
-    global _default
+    global _default  # noqa: PLW0603  # the one piece of state outside an application: which one is the default
     with _default_lock:
         if _default is None:
             _default = Streams()
@@ -347,8 +382,6 @@ def default_streams() -> Streams:
 
 def set_default_streams(streams: Streams | None) -> None:
     """Make an application the default one; None: the next use makes one from the settings again."""
-    global _default
+    global _default  # noqa: PLW0603  # the one piece of state outside an application: which one is the default
     with _default_lock:
         _default = streams
-
-

@@ -5,4 +5,4 @@ from streamfw_core.plugins import Register, hookimpl
 
 @hookimpl
 def streamfw_register_storages(register: Register) -> None:
-    register("memory", "streamfw_memory.storage:create", summary="timelines and activities in this process, for development and tests")
+    register("memory", "streamfw_memory.storage:create", summary="in this process, for development and tests")

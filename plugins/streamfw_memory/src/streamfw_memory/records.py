@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 
 from attrs import define, field
-from streamfw_core.storage import Record
+from streamfw_core.storage import Entry, Record
 
 
 @define
@@ -34,6 +35,14 @@ class Records:
         known = self.by_id.get(record.id)
         if known is not None and known.payload is not None and known.stamp < record.stamp:
             self.by_id[record.id] = known._replace(payload=record.payload)
+
+    def payloads(self, entries: Sequence[Entry]) -> list[bytes | None]:
+        """The payload of each entry's activity; None where there is none."""
+        by_id = self.by_id
+        try:
+            return [by_id[entry[0]][2] for entry in entries]
+        except KeyError:
+            return [by_id[entry[0]][2] if entry[0] in by_id else None for entry in entries]
 
     def _forget(self) -> None:
         while self._removed and self._removed[0][0] <= time.monotonic():

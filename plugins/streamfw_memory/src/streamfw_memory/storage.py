@@ -149,8 +149,7 @@ class MemoryStorage:
         records = self._records.get(hydrate)
         if records is None:
             return Page(entries, [None] * len(entries))
-        get = records.by_id.get
-        return Page(entries, [None if (record := get(entry[0])) is None else record[2] for entry in entries])
+        return Page(entries, records.payloads(entries))
 
 
 def _joined(one: Change | None, other: Change) -> Change:

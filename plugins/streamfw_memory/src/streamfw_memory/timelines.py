@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Sequence
 
 from attrs import define, field
-from streamfw_core.storage import Change, Entry, FeedSpec, Query, Removal, Write
+from streamfw_core.ids import MAX_ID
+from streamfw_core.storage import Change, Entry, Query, Removal, Write
 
 MERGE_FROM = 16
 """From so many entries out of order, one sort of the whole list is cheaper than inserting each."""
@@ -235,7 +236,7 @@ def _window(entries: list[Entry], query: Query, keep: int) -> tuple[int, int]:
     """Where the visible entries within the query's bounds begin and end."""
     visible = max(0, len(entries) - keep)
     low = bisect_left(entries, (query.lower,), visible) if query.lower else visible
-    high = bisect_left(entries, (query.upper + 1,), low)
+    high = bisect_left(entries, (query.upper + 1,), low) if query.upper < MAX_ID else len(entries)
     return low, high
 
 

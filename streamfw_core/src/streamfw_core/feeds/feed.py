@@ -198,7 +198,9 @@ class Feed:
         if not encoded:
             return 0
         binding.store(encoded, stamp)
-        outcome = binding.write(Write([self._owner], puts=binding.entries(encoded, stamp)), report=self.listens_to_updates())
+        outcome = binding.write(
+            Write([self._owner], puts=binding.entries(encoded, stamp)), report=self.listens_to_updates()
+        )
         self._updated(outcome.changes, {activity.serialization_id: activity for activity, _ in encoded})
         binding.metrics.on_feed_write(type(self), len(encoded))
         return outcome.added
@@ -263,9 +265,7 @@ class Feed:
         binding.store(binding.encode(_listed(activities)), next_stamp())
 
     @classmethod
-    def remove_activity(
-        cls, activity: Activity | DehydratedActivity | int, *, streams: Streams | None = None
-    ) -> None:
+    def remove_activity(cls, activity: Activity | DehydratedActivity | int, *, streams: Streams | None = None) -> None:
         """Remove an activity (or the one with this id) from the activity storage: no feed that refers to it shows it."""
         cls.binding(streams).discard([activity_id_of(activity)], next_stamp())
 
@@ -284,9 +284,7 @@ class Feed:
 
     def _query(self, start: int, stop: int | None) -> Query:
         selection = self._selection
-        return self._binding.query(
-            self._owner, start, stop, selection.lower, selection.upper, selection.oldest_first
-        )
+        return self._binding.query(self._owner, start, stop, selection.lower, selection.upper, selection.oldest_first)
 
     def _one(self, index: int) -> Any:
         _check_index(index)
@@ -352,5 +350,7 @@ def _check_index(index: object) -> None:
 
 def _listed(given: Any) -> list[Any]:
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise TypeError(f"expected several activities, got {given!r} ({type(given).__name__}): for one use add() or remove()")
+        raise TypeError(
+            f"expected several activities, got {given!r} ({type(given).__name__}): for one use add() or remove()"
+        )
     return list(given)

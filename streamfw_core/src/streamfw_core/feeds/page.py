@@ -90,7 +90,9 @@ def _decode_cursor(cursor: object, oldest_first: bool) -> int:
     except (Base64Error, ValueError):
         data = b""
     if len(data) != ID_BYTES + 2 or data[0] != VERSION or data[1] > 1:
-        raise CursorError(f"{cursor[:60]!r} is not a page cursor: pass page.next_cursor as it is, or None for the first page")
+        raise CursorError(
+            f"{cursor[:60]!r} is not a page cursor: pass page.next_cursor as it is, or None for the first page"
+        )
     if bool(data[1]) != oldest_first:
         raise CursorError("this page cursor comes from the other order: keep the feed's order_by while paging")
     id = int.from_bytes(data[2:], "big")

@@ -57,5 +57,7 @@ class Selection:
 def _bound(name: str, value: Any) -> int:
     given = getattr(value, "serialization_id", value)
     if not isinstance(given, int) or isinstance(given, bool):
-        raise FilterError(f"{name} takes an activity id (an integer) or an activity, got {value!r} ({type(value).__name__})")
+        raise FilterError(
+            f"{name} takes an activity id (an integer) or an activity, got {value!r} ({type(value).__name__})"
+        )
     return given

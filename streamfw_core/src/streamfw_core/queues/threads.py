@@ -170,8 +170,12 @@ class ThreadsQueue:
         assert self._handler is not None
         try:
             run(self._handler, message, self._backoff)
-        except Exception as error:
-            cause = error.__cause__ if isinstance(error, MessageFailed) and isinstance(error.__cause__, Exception) else error
+        except Exception as error:  # noqa: BLE001  # whatever it is, the thread goes on and the message is kept
+            cause = (
+                error.__cause__
+                if isinstance(error, MessageFailed) and isinstance(error.__cause__, Exception)
+                else error
+            )
             rest = error.rest if isinstance(error, MessageFailed) else message
             logger.error("task queue %r gave up a message: %s", self.name, cause)
             with self._changed:
@@ -199,6 +203,6 @@ def _drain_at_exit(reference: Callable[[], ThreadsQueue | None]) -> None:
     started = time.monotonic()
     try:
         queue.close()
-    except Exception as error:
-        logger.error("task queue %r at exit: %s", queue.name, error)
+    except FanoutFailed as failed:
+        logger.error("task queue %r at exit: %s", queue.name, failed)
     logger.debug("task queue %r drained at exit in %.1f s", queue.name, time.monotonic() - started)

@@ -194,7 +194,7 @@ class Page(NamedTuple):
 
 
 class Stats(NamedTuple):
-    """Counts of one feed: visible entries (or groups) within the query's bounds, and for notification feeds the unseen and unread ones."""
+    """Counts of one feed within the query's bounds: visible entries (or groups); in notification feeds unseen and unread."""
 
     entries: int
     unseen: int = 0
