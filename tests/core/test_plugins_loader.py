@@ -373,7 +373,8 @@ def test_strict_refuses_a_conflict_at_the_first_question(make_plugin: MakePlugin
 @pytest.mark.parametrize("value", ["", "0", "no", "false", "off"])
 def test_strict_can_be_off(make_plugin: MakePlugin, value: str) -> None:
     entries = [make_plugin("aaa", "raise RuntimeError"), make_plugin("mydb", offers("mydb"))]
-    assert Plugins(entry_points=entries, environ={"STREAMFW_STRICT_PLUGINS": value}).find(Kind.STORAGE, "mydb")
+    plugins = Plugins(entry_points=entries, environ={"STREAMFW_STRICT_PLUGINS": value})
+    assert plugins.find(Kind.STORAGE, "mydb").plugin == "mydb"
 
 
 def test_a_strict_switch_that_is_neither_on_nor_off_is_a_problem() -> None:

@@ -102,6 +102,7 @@ class OldOption:
     backend: str
     option: str
     types: tuple[type, ...]
+    example: str
 
 
 # A mapping of server names to connection options: each becomes a storage of that name.
@@ -110,12 +111,15 @@ OLD_SERVERS: Final[Mapping[str, str]] = MappingProxyType({"STREAM_REDIS_CONFIG":
 # Single settings: together they become one storage.
 OLD_STORAGE_OPTIONS: Final[Mapping[str, OldOption]] = MappingProxyType(
     {
-        "STREAM_CASSANDRA_HOSTS": OldOption("cassandra", "cassandra", "hosts", (list, tuple)),
-        "STREAM_DEFAULT_KEYSPACE": OldOption("cassandra", "cassandra", "keyspace", (str,)),
-        "STREAM_CASSANDRA_CONSISTENCY_LEVEL": OldOption("cassandra", "cassandra", "consistency_level", (int, str)),
-        "STREAM_CASSANDRA_READ_RETRY_ATTEMPTS": OldOption("cassandra", "cassandra", "read_retry_attempts", (int,)),
-        "STREAM_CASSANDRA_WRITE_RETRY_ATTEMPTS": OldOption("cassandra", "cassandra", "write_retry_attempts", (int,)),
-        "CASSANDRA_DRIVER_KWARGS": OldOption("cassandra", "cassandra", "driver_options", (dict,)),
+        name: OldOption("cassandra", "cassandra", option, types, example)
+        for name, option, types, example in (
+            ("STREAM_CASSANDRA_HOSTS", "hosts", (list, tuple), "['localhost']"),
+            ("STREAM_DEFAULT_KEYSPACE", "keyspace", (str,), "'stream_framework'"),
+            ("STREAM_CASSANDRA_CONSISTENCY_LEVEL", "consistency_level", (int, str), "'ONE'"),
+            ("STREAM_CASSANDRA_READ_RETRY_ATTEMPTS", "read_retry_attempts", (int,), "3"),
+            ("STREAM_CASSANDRA_WRITE_RETRY_ATTEMPTS", "write_retry_attempts", (int,), "3"),
+            ("CASSANDRA_DRIVER_KWARGS", "driver_options", (dict,), "{'protocol_version': 4}"),
+        )
     }
 )
 

@@ -68,7 +68,7 @@ def _storage_options(old: Mapping[str, object], result: Translation) -> None:
             continue
         if not isinstance(value, place.types) or (isinstance(value, bool) and bool not in place.types):
             wanted = " or ".join(kind.__name__ for kind in place.types)
-            example = f"such as {name} = [...]" if list in place.types else ""
+            example = f"such as {name} = {place.example}"
             result.problems.append(Problem(name, f"must be {wanted}, is {describe(value)}", example))
             continue
         storages = _storages(result)

@@ -24,6 +24,8 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 # Everything up to the last @, because a password may contain what a URL must not.
 _USERINFO: Final = re.compile(r"(://).*@", re.DOTALL)
+# The same without a scheme: `user:password@host`.
+_BARE_USERINFO: Final = re.compile(r"[^\s:/@'\"]*:[^\s@'\"]+@")
 _ASSIGNMENT: Final = re.compile(r"([\w.%-]+)(\s*=\s*)('[^']*'|\"[^\"]*\"|[^&#\s]+)")
 
 Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
@@ -41,8 +43,9 @@ def is_secret(name: object) -> bool:
 
 def mask_text(text: str) -> str:
     """The text without the user and password of a URL in it, and without `password=...` of any kind."""
-    if "@" in text and "://" in text:
-        text = _USERINFO.sub(rf"\1{MASK}@", text)
+    if "@" in text:
+        pattern, shown = (_USERINFO, rf"\1{MASK}@") if "://" in text else (_BARE_USERINFO, f"{MASK}@")
+        text = pattern.sub(shown, text)
     if "=" in text:
         text = _ASSIGNMENT.sub(_mask_assignment, text)
     return text

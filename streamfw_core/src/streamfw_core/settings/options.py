@@ -76,7 +76,7 @@ def _converter() -> Converter:
     converter = Converter(detailed_validation=True, forbid_extra_keys=True)
     for plain in (bool, int, float, str, bytes):
         converter.register_structure_hook(plain, _plain)
-    converter.register_structure_hook_func(lambda wanted: wanted is object, lambda value, _: value)
+    converter.register_structure_hook_func(lambda wanted: wanted in {object, Any}, lambda value, _: value)
     converter.register_structure_hook_func(_is_other_class, _instance)
     converter.register_structure_hook_func(_is_choice, _choice)
     converter.register_structure_hook_factory(_is_union, lambda wanted: _union(converter, wanted))
@@ -227,7 +227,7 @@ def _is_choice(wanted: Any) -> bool:
 
 def _is_other_class(wanted: Any) -> bool:
     """A class of which only an instance can be given, such as `datetime.timedelta` or an SSL context."""
-    return isinstance(wanted, type) and not attrs.has(wanted)
+    return isinstance(wanted, type) and wanted not in {object, Any} and not attrs.has(wanted)
 
 
 # --- what is said about the rest ----------------------------------------------------------------------------

@@ -170,7 +170,7 @@ def _misspelt(names: Iterable[str]) -> tuple[str, ...]:
     ours = (NAME, *OLD_NAMES)
     notes = []
     for name in sorted(name for name in names if name.startswith("STREAM") and name not in ours):
-        meant = nearest(name, ours, cutoff=0.9)
+        meant = nearest(name, ours, cutoff=0.85)
         if meant is not None:
             notes.append(f"{name} is not a setting that is known; did you mean {meant}?")
     return tuple(notes)
