@@ -92,7 +92,7 @@ def benchmarks(session: nox.Session) -> None:
     """Run the benchmarks, each beside a baseline; `-- NAME` runs those with NAME in their file name."""
     session.install(*_editable(), *_group("tests"))
     wanted = session.posargs or [""]
-    for script in sorted(ROOT.glob("benchmarks/bench_*.py")):
+    for script in sorted(ROOT.glob("benchmarks/[!_]*.py")):
         if any(name in script.name for name in wanted):
             session.run("python", str(script.relative_to(ROOT)))
 
