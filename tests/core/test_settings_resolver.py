@@ -216,7 +216,7 @@ WRONG: list[tuple[str, object, str, str]] = [
         "space in URL",
         {"storages": {"hot": "mydb://local host"}},
         "storages.hot",
-        "is not a URL: there is white space in it; write it as %20 (such as 'mydb://localhost:1234/0')",
+        "is not a URL: there is white space or a control character in it; write %20 for a space (such as 'mydb://localhost:1234/0')",
     ),
     (
         "brackets in URL",
@@ -330,13 +330,19 @@ WRONG: list[tuple[str, object, str, str]] = [
         "negative lifetime",
         {"tombstone_ttl": -1},
         "tombstone_ttl",
-        "must be positive and finite, is -1 (such as 864000, which is ten days)",
+        "must be positive, is -1 (such as 864000, which is ten days)",
     ),
     (
         "lifetime is not a number",
         {"tombstone_ttl": float("nan")},
         "tombstone_ttl",
-        "must be positive and finite, is nan (such as 864000, which is ten days)",
+        "must be positive, is nan (such as 864000, which is ten days)",
+    ),
+    (
+        "endless lifetime",
+        {"tombstone_ttl": 10**400},
+        "tombstone_ttl",
+        "must be less than 1e+12 seconds (such as 864000, which is ten days)",
     ),
     (
         "lifetime is a text",
@@ -380,7 +386,7 @@ def test_the_message_lists_every_problem() -> None:
     assert str(caught.value) == (
         "2 problems in the settings:\n"
         "  - storags: unknown key (did you mean 'storages'?)\n"
-        "  - tombstone_ttl: must be positive and finite, is 0 (such as 864000, which is ten days)"
+        "  - tombstone_ttl: must be positive, is 0 (such as 864000, which is ten days)"
     )
 
 

@@ -268,7 +268,7 @@ def streamfw_activity_published(streams: Streams, manager: Manager, activities: 
 
 
 @hookspec
-def streamfw_activity_removed(streams: Streams, manager: Manager, activities: Sequence[BaseActivity]) -> None:
+def streamfw_activity_removed(streams: Streams, manager: Manager, activities: Sequence[int]) -> None:
     """Activities were removed: no feed that keeps references shows them any more.
 
     Fires in the process that removed them, once per call of the manager.
@@ -279,23 +279,23 @@ def streamfw_activity_removed(streams: Streams, manager: Manager, activities: Se
 
     @hookimpl
     def streamfw_activity_removed(activities):
-        print(f"removed: {[activity.serialization_id for activity in activities]}")
+        print(f"removed: {activities}")
     ```
 
     :param streams: the application that the manager belongs to.
     :param manager: the manager that removed them.
-    :param activities: what was removed, at least one.
+    :param activities: the `serialization_id` of each that was removed: a removal needs no more than that.
 
     .. versionadded:: 0.1
     """
 
 
 @hookspec
-def streamfw_feeds_updated(streams: Streams, feed: type[Feed], owners: Sequence[str], operation: str) -> None:
-    """Many feeds of one class were written: one chunk of a fan-out.
+def streamfw_feeds_updated(streams: Streams, feed: type[Feed], owners: Sequence[int | str], operation: str) -> None:
+    """Feeds of one class were written: one chunk of a fan-out.
 
     Fires where the chunk was written (with a task queue, in its worker), once per chunk.
-    The feeds of a chunk whose write changed nothing may be among the owners.
+    Feeds in which nothing changed (a redelivery) may be among them; those that could not be written are not.
 
     ```python
     from streamfw_core.plugins import hookimpl
@@ -308,7 +308,7 @@ def streamfw_feeds_updated(streams: Streams, feed: type[Feed], owners: Sequence[
 
     :param streams: the application that the feeds belong to.
     :param feed: the feed class.
-    :param owners: the texts of the owners' ids.
+    :param owners: the ids of the owners, as whole numbers or as texts.
     :param operation: `add`, `remove` or `update`.
 
     .. versionadded:: 0.1

@@ -42,6 +42,9 @@ _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 _BACKEND_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*\Z")
 _FEED_KEYS: Final = ("timeline", "activities", "serializer", "aggregator", "max_length")
 
+# Thirty thousand years, in seconds: more than any clock counts.
+_FOREVER: Final = 1e12
+
 _EXAMPLES: Final = {
     Kind.STORAGE: DEFAULT_STORAGE,
     Kind.SERIALIZER: DEFAULT_SERIALIZER,
@@ -143,8 +146,8 @@ class _Resolution:
         problem = None
         if not _SCHEME.match(scheme):
             problem = "its scheme is not one (letters, digits, '+', '-' and '.')"
-        elif re.search(r"\s", rest):
-            problem = "there is white space in it; write it as %20"
+        elif re.search(r"[\s\x00-\x1f\x7f]", rest):
+            problem = "there is white space or a control character in it; write %20 for a space"
         else:
             try:
                 urlsplit(value)
@@ -277,8 +280,10 @@ class _Resolution:
         hint = f"such as {TOMBSTONE_TTL:.0f}, which is ten days"
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             self._report.problem(path, f"must be a number of seconds, is {describe(value)}", hint)
-        elif not 0 < value < float("inf"):
-            self._report.problem(path, f"must be positive and finite, is {value}", hint)
+        elif value >= _FOREVER:
+            self._report.problem(path, f"must be less than {_FOREVER:g} seconds", hint)
+        elif not value > 0:  # neither is nan
+            self._report.problem(path, f"must be positive, is {value}", hint)
         else:
             return float(value)
         return TOMBSTONE_TTL
