@@ -13,7 +13,7 @@ from streamfw_core.plugins.kinds import Kind
 
 CORE = Path(known.__file__).parents[1]
 WORDS = {"cassandra", "celery", "kombu", "rabbitmq", "redis", "statsd"}
-# A word of everyday language too: it counts only where it can be nothing but the backend.
+# A word of everyday language too: it counts only as a value, and not as the key of a figure in a report.
 DEFAULT = re.compile(r"memory\Z|memory://|streamfw[_-]memory")
 
 SOURCES = sorted(path for path in CORE.rglob("*.py") if path != Path(known.__file__))
@@ -28,13 +28,20 @@ def docstrings(tree: ast.Module) -> set[int]:
     return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
 
 
+def keys(tree: ast.Module) -> set[int]:
+    """The texts that are keys of a dict or of a look-up in one."""
+    nodes = list(ast.walk(tree))
+    found = {id(key) for node in nodes if isinstance(node, ast.Dict) for key in node.keys if key is not None}
+    return found | {id(node.slice) for node in nodes if isinstance(node, ast.Subscript)}
+
+
 def texts_and_names(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
-    """Line, text and whether it is a string literal, for all that is code."""
-    described = docstrings(tree)
+    """Line, text and whether it is a text that is a value, for all that is code."""
+    described, looked_up = docstrings(tree), keys(tree)
     for node in ast.walk(tree):
         line = getattr(node, "lineno", 0)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
-            yield line, node.value, True
+            yield line, node.value, id(node) not in looked_up
         for field in ("id", "attr", "name", "arg", "module", "asname"):
             value = getattr(node, field, None)
             if isinstance(value, str):
@@ -43,9 +50,9 @@ def texts_and_names(tree: ast.Module) -> Iterator[tuple[int, str, bool]]:
 
 def named_backends(source: str) -> list[str]:
     found = []
-    for line, text, literal in texts_and_names(ast.parse(source)):
+    for line, text, value in texts_and_names(ast.parse(source)):
         found += [f"line {line}: {word} in {text!r}" for word in sorted(WORDS & words(text))]
-        if literal and DEFAULT.match(text):
+        if value and DEFAULT.match(text):
             found.append(f"line {line}: the default storage in {text!r}")
     return found
 
@@ -76,7 +83,14 @@ def test_the_search_finds_what_it_should(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["'''redis'''", "# redis\nx = 1", "peak_memory = 'peak memory'", "rediscover = 1", "def f():\n    '''celery'''"],
+    [
+        "'''redis'''",
+        "# redis\nx = 1",
+        "peak_memory = 'peak memory'",
+        "report = {'memory': 1}['memory']",
+        "rediscover = 1",
+        "def f():\n    '''celery'''",
+    ],
 )
 def test_the_search_finds_nothing_else(source: str) -> None:
     assert not named_backends(source)
