@@ -37,17 +37,13 @@ def pages(count: int) -> dict[str, list[Activity]]:
     now = datetime.now(UTC)
     return {
         "plain": [Activity(n, Love, n * 7, time=now) for n in range(1, count + 1)],
-        "context": [
-            Activity(n, Love, n * 7, time=now, extra_context={"item_id": n}) for n in range(1, count + 1)
-        ],
+        "context": [Activity(n, Love, n * 7, time=now, extra_context={"item_id": n}) for n in range(1, count + 1)],
         "uuid": [Activity(UUID(int=n), Love, UUID(int=n * 7), time=now) for n in range(1, count + 1)],
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--activities", type=int, default=25, help="activities on a page")
     parser.add_argument("--repeats", type=int, default=11, help="timings of which the median is taken")
     parser.add_argument("--number", type=int, default=2000, help="pages per timing")

@@ -5,24 +5,51 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 from uuid import UUID
 
 from streamfw_core import ids
 from streamfw_core.errors import ActivityNotFound, ActivityTypeError, IdError, MissingObject, TimeError
 from streamfw_core.ids import Id
-from streamfw_core.verbs import Verb, verb_of
+from streamfw_core.verbs import Verb, get_verb_by_id, verb_of
 
 __all__ = ["Activity", "BaseActivity", "DehydratedActivity"]
 
-FACTS = frozenset({"actor_id", "verb", "object_id", "target_id", "time"})
+FACTS: Final = ("actor_id", "verb", "object_id", "target_id", "time")
 """What an activity's id is made of; these never change."""
 
-_KNOWN = FACTS | {"extra_context"}
+Row: TypeAlias = tuple[int, Id, int, Id, Id | None, datetime, dict[str, Any]]
+"""What is stored of every activity: 1, actor, verb id, object, target, time, extra context.
+
+It is what serializers write, with the number of its form first, so that an activity is made of what was read as it is.
+"""
+
+FORM: Final = 1
+_ACTOR: Final = 1
+_VERB: Final = 2
+_OBJECT: Final = 3
+_TARGET: Final = 4
+_TIME: Final = 5
+_CONTEXT: Final = 6
+
+
+if TYPE_CHECKING:
+    _fact = property
+else:
+
+    class _fact(property):  # noqa: N801  # a property to everybody else
+        """A property that says why it cannot be set."""
+
+        def __set__(self, activity: Any, value: Any) -> None:
+            raise AttributeError(
+                f"activity.{self.fget.__name__} is part of the activity's id and cannot be changed: make a new activity"
+            )
 
 
 class BaseActivity:
     """What all kinds of activities have in common."""
+
+    __slots__ = ()
 
     dehydrated = False
 
@@ -48,13 +75,10 @@ class Activity(BaseActivity):
     Subclass it to add methods, or attributes that `__init__` sets: they are stored too, if their names do not start with `_`.
     """
 
-    actor_id: Id
-    verb: type[Verb]
-    object_id: Id
-    target_id: Id | None
-    time: datetime
-    extra_context: dict[str, Any]
+    __slots__ = ("__dict__", "__weakref__", "_id", "_objects", "_row")
+
     _id: int
+    _row: Row
     _objects: dict[str, Any]
 
     def __init__(
@@ -81,16 +105,9 @@ class Activity(BaseActivity):
             raise ActivityTypeError(
                 f"extra_context must be a mapping with text keys, got {extra_context!r} ({type(extra_context).__name__})"
             )
-        self.__dict__.update(
-            actor_id=actor_id,
-            verb=verb,
-            object_id=object_id,
-            target_id=target_id,
-            time=time,
-            extra_context=dict(extra_context),
-            _id=ids.make_id(time, actor_id, verb.id, object_id, target_id),
-            _objects=objects,
-        )
+        self._id = ids.make_id(time, actor_id, verb.id, object_id, target_id)
+        self._row = (FORM, actor_id, verb.id, object_id, target_id, time, dict(extra_context))
+        self._objects = objects
 
     @classmethod
     def from_stored(cls, activity_id: int, state: dict[str, Any]) -> Self:
@@ -98,23 +115,68 @@ class Activity(BaseActivity):
 
         `__init__` is not called, as subclasses may give it another signature.
         """
-        activity = cls.__new__(cls)
+        added = dict(state)
+        actor_id, verb, object_id, target_id, time = (added.pop(name) for name in FACTS)
         if cls.serialization_id is not Activity.serialization_id:
             # The id is the class's own, which may be computed from this one.
-            facts = (state["actor_id"], state["verb"].id, state["object_id"], state["target_id"])
-            activity_id = ids.make_id(state["time"], *facts)
-        state["_id"] = activity_id
-        state["_objects"] = {}
-        _set(activity, "__dict__", state)
+            activity_id = ids.make_id(time, actor_id, verb.id, object_id, target_id)
+        activity = cls.__new__(cls)
+        activity._id = activity_id
+        activity._row = (FORM, actor_id, verb.id, object_id, target_id, time, added.pop("extra_context"))
+        activity.__dict__.update(added)
         return activity
 
     def stored_state(self) -> dict[str, Any]:
         """Every attribute that is stored, by name: the facts, `extra_context`, and those that a subclass added."""
-        return {name: value for name, value in self.__dict__.items() if name[0] != "_"}
+        _, actor_id, _, object_id, target_id, time, extra_context = self._row
+        return {
+            "actor_id": actor_id,
+            "verb": self.verb,
+            "object_id": object_id,
+            "target_id": target_id,
+            "time": time,
+            "extra_context": extra_context,
+            **self.added_fields(),
+        }
 
     def added_fields(self) -> dict[str, Any]:
         """The stored attributes that a subclass added."""
-        return {name: value for name, value in self.__dict__.items() if name[0] != "_" and name not in _KNOWN}
+        return {name: value for name, value in self.__dict__.items() if name[0] != "_"}
+
+    @_fact
+    def actor_id(self) -> Id:
+        """The id of who did it."""
+        return self._row[_ACTOR]
+
+    @_fact
+    def verb(self) -> type[Verb]:
+        """What was done."""
+        return get_verb_by_id(self._row[_VERB])
+
+    @_fact
+    def object_id(self) -> Id:
+        """The id of the thing."""
+        return self._row[_OBJECT]
+
+    @_fact
+    def target_id(self) -> Id | None:
+        """The id of where it was added to, if anywhere."""
+        return self._row[_TARGET]
+
+    @_fact
+    def time(self) -> datetime:
+        """When, as it was given: naive or aware, with microseconds."""
+        return self._row[_TIME]
+
+    @property
+    def extra_context(self) -> dict[str, Any]:
+        """What else the application wants back; a dict of this activity's own."""
+        return self._row[_CONTEXT]
+
+    @extra_context.setter
+    def extra_context(self, value: Mapping[str, Any]) -> None:
+        form, actor_id, verb_id, object_id, target_id, time, _ = self._row
+        self._row = (form, actor_id, verb_id, object_id, target_id, time, dict(value))
 
     @property
     def serialization_id(self) -> int:
@@ -159,7 +221,7 @@ class Activity(BaseActivity):
     def _object(self, name: str) -> Any:
         try:
             return self._objects[name]
-        except KeyError:
+        except (AttributeError, KeyError):
             if name == "target" and self.target_id is None:
                 return None
             raise MissingObject(
@@ -167,25 +229,18 @@ class Activity(BaseActivity):
             ) from None
 
     def _set_object(self, name: str, value: Any) -> None:
-        known = self.__dict__[f"{name}_id"]
+        known = getattr(self, f"{name}_id")
         given = getattr(value, "id", value)
         if known is None or ids.text_of_id(given, name) != ids.text_of_id(known, name):
             raise IdError(
                 f"activity.{name}_id is {known!r}, so activity.{name} cannot be an object with the id {given!r}"
             )
-        self._objects[name] = value
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in FACTS:
-            raise AttributeError(
-                f"activity.{name} is part of the activity's id and cannot be changed: make a new activity"
-            )
-        _set(self, name, value)
+        self._objects = {**getattr(self, "_objects", {}), name: value}
 
     def __eq__(self, other: builtins.object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._id == other._id and self.stored_state() == other.stored_state()
+        return self._row == other._row and self.added_fields() == other.added_fields()
 
     def __hash__(self) -> int:
         return hash(self.serialization_id)
@@ -228,9 +283,6 @@ class DehydratedActivity(BaseActivity):
 
     def __repr__(self) -> str:
         return f"DehydratedActivity({self.serialization_id})"
-
-
-_set = object.__setattr__
 
 
 def _id_of(value: Any, what: str, objects: dict[str, Any]) -> Id:

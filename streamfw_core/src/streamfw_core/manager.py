@@ -47,8 +47,8 @@ class Manager:
     """
 
     name: ClassVar[str] = "manager"
-    feed_classes: Mapping[str, type[Feed]] = {"feed": Feed}
-    user_feed_class: type[Feed] = UserBaseFeed
+    feed_classes: ClassVar[Mapping[str, type[Feed]]] = {"feed": Feed}
+    user_feed_class: ClassVar[type[Feed]] = UserBaseFeed
     follow_activity_limit: int = 5000
     fanout_chunk_size: int = 1000
 

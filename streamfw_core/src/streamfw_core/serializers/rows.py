@@ -17,7 +17,7 @@ from uuid import UUID
 from attrs import frozen
 from msgspec import Meta
 
-from streamfw_core.activity import FACTS, Activity, BaseActivity
+from streamfw_core.activity import FACTS, Activity
 from streamfw_core.errors import (
     ActivityTypeError,
     DecodeError,
@@ -43,8 +43,6 @@ GENERAL: Any = tuple[Literal[2], Any, int, Any, Any, Any, dict[str, Any], dict[s
 SIMPLE_FORM, GENERAL_FORM = 1, 2
 
 _new = object.__new__
-# Past `Activity.__setattr__` and the look-ups of `object.__setattr__`, which take as long as all the rest.
-_set_dict: Callable[[Activity, dict[str, Any]], None] = BaseActivity.__dict__["__dict__"].__set__
 
 
 @frozen
@@ -73,15 +71,11 @@ class RowSerializer:
 
     format: ClassVar[Format]
 
-    def __init__(
-        self, activity_class: type[Activity] = Activity, options: Mapping[str, object] | None = None
-    ) -> None:
+    def __init__(self, activity_class: type[Activity] = Activity, options: Mapping[str, object] | None = None) -> None:
         _check_class(activity_class)
         if options:
             name = type(self).__name__
-            raise SettingsError(
-                [Problem(str(option), f"{name} has no such option", "remove it") for option in options]
-            )
+            raise SettingsError([Problem(str(option), f"{name} has no such option", "remove it") for option in options])
         self.activity_class = activity_class
         self._simple = self.format.simple
         # Otherwise `from_stored` is asked, as the class may do more there, or compute its own id.
@@ -98,13 +92,9 @@ class RowSerializer:
                 f" got {type(activity).__qualname__}: make one of these, or set the feed's activity_class"
             )
         state = activity.stored_state()
-        fields = {
-            name: value for name, value in state.items() if name not in FACTS and name != "extra_context"
-        }
+        fields = {name: value for name, value in state.items() if name not in FACTS and name != "extra_context"}
         actor, object, target = (_exact_id(state[name]) for name in ("actor_id", "object_id", "target_id"))
-        context = self._named(
-            state["extra_context"], lambda name: f"extra_context[{name!r}]", "extra_context"
-        )
+        context = self._named(state["extra_context"], lambda name: f"extra_context[{name!r}]", "extra_context")
         time = _exact_time(state["time"])
         verb = state["verb"].id
         if (
@@ -120,9 +110,7 @@ class RowSerializer:
         actor, object, target, time = self._named(facts, str, "the activity").values()
         for name in fields:
             if name in _RESERVED:
-                raise EncodeError(
-                    f"the attribute {name} hides Activity.{name}: give it another name", path=name
-                )
+                raise EncodeError(f"the attribute {name} hides Activity.{name}: give it another name", path=name)
         return self.format.encode(
             (2, actor, verb, object, target, time, context, self._named(fields, str, "the activity"))
         )
@@ -131,25 +119,14 @@ class RowSerializer:
         """See `streamfw_core.serializers.protocol.Serializer`."""
         if self._direct:
             try:
-                _, actor, verb, object, target, time, context = self._simple(data)
-                verb = _verbs[verb]
+                row = self._simple(data)
+                _verbs[row[2]]
             except Exception:  # noqa: BLE001, S110 - hostile bytes find errors of every kind, named below
                 pass
             else:
                 activity = _new(self.activity_class)
-                _set_dict(
-                    activity,
-                    {
-                        "actor_id": actor,
-                        "verb": verb,
-                        "object_id": object,
-                        "target_id": target,
-                        "time": time,
-                        "extra_context": context,
-                        "_id": activity_id,
-                        "_objects": {},
-                    },
-                )
+                activity._id = activity_id
+                activity._row = row
                 return activity
         return self._loads_general(data, activity_id)
 
@@ -162,25 +139,14 @@ class RowSerializer:
         for activity_id, data in zip(ids, payloads, strict=True):
             # As in `loads`; written out, since the calls and look-ups saved here are an eighth of the time.
             try:
-                _, actor, verb, object, target, time, context = simple(data)
-                verb = verbs[verb]
+                row = simple(data)
+                verbs[row[2]]
             except Exception:  # noqa: BLE001 - hostile bytes find errors of every kind
                 append(self._loads_general(data, activity_id))
                 continue
             activity = _new(activity_class)
-            _set_dict(
-                activity,
-                {
-                    "actor_id": actor,
-                    "verb": verb,
-                    "object_id": object,
-                    "target_id": target,
-                    "time": time,
-                    "extra_context": context,
-                    "_id": activity_id,
-                    "_objects": {},
-                },
-            )
+            activity._id = activity_id
+            activity._row = row
             append(activity)
         return activities
 
@@ -225,9 +191,7 @@ class RowSerializer:
         if form not in (None, SIMPLE_FORM, GENERAL_FORM):
             reason = f"it is in form {form}, and this release reads 1 and 2: upgrade streamfw-core here"
         else:
-            what = (
-                f"these {len(data)} bytes are" if isinstance(data, bytes) else f"a {type(data).__name__} is"
-            )
+            what = f"these {len(data)} bytes are" if isinstance(data, bytes) else f"a {type(data).__name__} is"
             reason = (
                 f"{what} not what {type(self).__name__} writes for {self.activity_class.__qualname__}"
                 f" ({str(error)[:200]}); was the serializer of the feed changed while it had entries?"
@@ -273,8 +237,7 @@ def _check_class(activity_class: type[Activity]) -> None:
         lost = [name for name in ([slots] if isinstance(slots, str) else slots) if not name.startswith("_")]
         if lost and issubclass(base, Activity) and base is not Activity:
             raise ActivityTypeError(
-                f"{base.__qualname__} has __slots__ ({', '.join(lost)}), which are not stored:"
-                " use plain attributes"
+                f"{base.__qualname__} has __slots__ ({', '.join(lost)}), which are not stored: use plain attributes"
             )
 
 
@@ -306,9 +269,7 @@ def _exact_time(value: datetime) -> datetime:
     )
     if exact != value:
         name = type(value).__qualname__
-        raise EncodeError(
-            f"time is a {name}, more exact than a datetime: pass a datetime to the activity", path="time"
-        )
+        raise EncodeError(f"time is a {name}, more exact than a datetime: pass a datetime to the activity", path="time")
     return exact
 
 
