@@ -1,0 +1,1 @@
+"""The command line `streamfw`; it needs the extra `[cli]`, and nothing else imports it."""

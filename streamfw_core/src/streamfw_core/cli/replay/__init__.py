@@ -1,0 +1,1 @@
+"""`streamfw replay`: a real social log through a real manager, measured, and held against brute force."""
