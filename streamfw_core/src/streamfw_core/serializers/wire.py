@@ -78,17 +78,11 @@ def _unpack_dict(plain: Any) -> dict[Any, Any]:
 
 TYPES = (
     # Hexadecimal, as reading decimal digits takes time quadratic in their number.
-    WireType(
-        1, "int", int, "{:x}".format, lambda x: int(_text(x), 16), False, _int_to_bytes, _int_from_bytes
-    ),
+    WireType(1, "int", int, "{:x}".format, lambda x: int(_text(x), 16), False, _int_to_bytes, _int_from_bytes),
     WireType(2, "float", float, repr, lambda x: _FLOATS[x]),
-    WireType(
-        3, "bytes", bytes, lambda x: b64encode(x).decode(), lambda x: b64decode(_text(x), validate=True)
-    ),
+    WireType(3, "bytes", bytes, lambda x: b64encode(x).decode(), lambda x: b64decode(_text(x), validate=True)),
     WireType(4, "decimal", Decimal, str, lambda x: Decimal(_text(x))),
-    WireType(
-        5, "uuid", UUID, str, lambda x: UUID(_text(x)), False, lambda x: x.bytes, lambda x: UUID(bytes=x)
-    ),
+    WireType(5, "uuid", UUID, str, lambda x: UUID(_text(x)), False, lambda x: x.bytes, lambda x: UUID(bytes=x)),
     WireType(6, "datetime", datetime, zones.pack_datetime, zones.unpack_datetime),
     WireType(7, "date", date, date.isoformat, lambda x: date.fromisoformat(_text(x))),
     WireType(8, "time", time, zones.pack_time, zones.unpack_time),
