@@ -1,0 +1,24 @@
+"""What pytest loads by itself where streamfw-core is installed, so that no author needs a conftest.
+
+It imports nothing of the kit: a project that only uses streamfw must not pay for it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+MARKER = "promise(*names): the promises of streamfw, such as 'C3', that a test proves"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(obj: object) -> None:
+    """Refuse a contract class that lost a test after it was made."""
+    contract = sys.modules.get("streamfw_core.testing.contract")
+    if contract is not None and isinstance(obj, type) and issubclass(obj, contract.Contract):
+        obj.check_complete()

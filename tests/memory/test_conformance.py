@@ -1,0 +1,10 @@
+"""The memory storage against the conformance kit."""
+
+from streamfw_core.storage import Storage
+from streamfw_core.testing import StorageContract
+from streamfw_memory.storage import MemoryStorage
+
+
+class TestMemoryStorage(StorageContract):
+    def make_storage(self, name: str) -> Storage:
+        return MemoryStorage(name)
