@@ -16,6 +16,8 @@ class Records:
 
     ttl: float
     by_id: dict[int, Record] = field(factory=dict)
+    _updated: dict[int, int] = field(factory=dict)
+    """Id -> stamp of the newest update, which the record's own stamp does not tell."""
     _removed: deque[tuple[float, Record]] = field(factory=deque)
 
     def store(self, record: Record) -> bool:
@@ -23,6 +25,11 @@ class Records:
         known = self.by_id.get(record.id)
         if known is not None and (record.stamp, record.payload is None) <= (known.stamp, known.payload is None):
             return False
+        updated = self._updated.get(record.id, -1) if self._updated else -1
+        if updated > record.stamp and record.payload is not None and known is not None:
+            record = record._replace(payload=known.payload)
+        elif updated >= 0:
+            del self._updated[record.id]
         self.by_id[record.id] = record
         if record.payload is None:
             self._forget()
@@ -33,8 +40,11 @@ class Records:
     def update(self, record: Record) -> None:
         """Replace the payload of a record that exists and is older; it keeps its stamp."""
         known = self.by_id.get(record.id)
-        if known is not None and known.payload is not None and known.stamp < record.stamp:
+        if known is None or known.payload is None:
+            return
+        if record.stamp > max(known.stamp, self._updated.get(record.id, -1)):
             self.by_id[record.id] = known._replace(payload=record.payload)
+            self._updated[record.id] = record.stamp
 
     def payloads(self, entries: Sequence[Entry]) -> list[bytes | None]:
         """The payload of each entry's activity; None where there is none."""

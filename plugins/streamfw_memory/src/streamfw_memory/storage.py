@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 from attrs.validators import gt, instance_of
+from streamfw_core.errors import Unsupported
 from streamfw_core.storage import (
     Capabilities,
     Change,
@@ -140,6 +141,11 @@ class MemoryStorage:
     def _of(self, spec: FeedSpec) -> Timelines:
         timelines = self._timelines.get(spec.namespace)
         if timelines is None:
+            if spec.kind != "flat":
+                raise Unsupported(
+                    f"storage {self.name!r} (memory) keeps flat feeds only, and feed {spec.name!r} is of the kind"
+                    f" {spec.kind!r}: keep it on a storage whose capability exact_members is not 0"
+                )
             timelines = self._timelines[spec.namespace] = Timelines(self.tombstone_ttl)
         return timelines
 

@@ -25,6 +25,9 @@ class Note:
     removed_from: dict[str, int] = field(factory=dict)
     """Owner -> stamp of the removal from that feed."""
     update: Entry | None = None
+    """The newest update for every feed."""
+    updated_in: dict[str, int] = field(factory=dict)
+    """Owner -> stamp of an update of that feed alone, which the entry's own stamp does not tell."""
 
     def removed_at(self, owner: str) -> int:
         return max(self.removed, self.removed_from.get(owner, -1))
@@ -77,7 +80,7 @@ class Timelines:
         added = self._put(owner, entries, write.puts, keep) if write.puts else []
         removed = [removal.id for removal in write.removes if self._remove(owner, entries, removal, keep)]
         for update in write.updates:
-            self._update(entries, update)
+            self._update(owner, entries, update)
         if not entries:
             del self.feeds[owner]
         if removed and added:
@@ -154,7 +157,7 @@ class Timelines:
             place = bisect_left(entries, (entry.id,))
             if place < len(entries) and entries[place].id == entry.id:
                 if entries[place].stamp < entry.stamp:
-                    entries[place] = entry
+                    entries[place] = self._renewed(owner, entries[place], entry)
             elif entry.id not in fresh or fresh[entry.id].stamp < entry.stamp:
                 fresh[entry.id] = entry
         if not fresh:
@@ -186,6 +189,13 @@ class Timelines:
             return entry._replace(payload=note.update.payload)
         return entry
 
+    def _renewed(self, owner: str, known: Entry, entry: Entry) -> Entry:
+        """The newer of two puts, with the payload of an update that is newer still."""
+        note = self.notes.get(entry.id)
+        if note is not None and note.updated_in.get(owner, -1) > entry.stamp:
+            return entry._replace(payload=known.payload)
+        return entry
+
     def _remove(self, owner: str, entries: list[Entry], removal: Removal, keep: int) -> bool:
         note = self.notes.get(removal.id)
         if note is None or note.removed < removal.stamp:
@@ -196,15 +206,23 @@ class Timelines:
         if place == len(entries) or entries[place].id != removal.id or entries[place].stamp > removal.stamp:
             return False
         del entries[place]
+        self.notes[removal.id].updated_in.pop(owner, None)
         return True
 
-    def _update(self, entries: list[Entry], update: Entry) -> None:
-        note = self.notes.get(update.id)
-        if note is not None and note.update is not None and note.update.stamp > update.stamp:
-            update = note.update
+    def _update(self, owner: str, entries: list[Entry], update: Entry) -> None:
         place = bisect_left(entries, (update.id,))
-        if place < len(entries) and entries[place].id == update.id and entries[place].stamp < update.stamp:
-            entries[place] = entries[place]._replace(payload=update.payload)
+        if place == len(entries) or entries[place].id != update.id:
+            return
+        note = self.notes.get(update.id)
+        everywhere = None if note is None else note.update
+        if everywhere is not None and everywhere.stamp >= update.stamp:
+            update = everywhere
+        updated = -1 if note is None else note.updated_in.get(owner, -1)
+        if update.stamp <= max(entries[place].stamp, updated):
+            return
+        entries[place] = entries[place]._replace(payload=update.payload)
+        if update is not everywhere:
+            self._note(update.id).updated_in[owner] = update.stamp
 
     def _note(self, id: int) -> Note:
         expires = self._expire(id)
