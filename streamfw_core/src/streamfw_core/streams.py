@@ -6,6 +6,7 @@ State lives here and nowhere else, so that tests and multi-tenant programs make 
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from importlib import import_module
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from streamfw_core.queues.protocol import TaskQueue
     from streamfw_core.serializers import Serializer
     from streamfw_core.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Streams", "default_streams", "set_default_streams"]
 
@@ -203,9 +206,16 @@ class Streams:
         execute(self, message)
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Call a lifecycle hook of the plugins, once per batch."""
-        if self.plugins.has_hook(hook):
+        """Call a lifecycle hook of the plugins, once per batch.
+
+        It comes after the fact, so what a plugin raises is logged: it must not look as if the fact were not one.
+        """
+        if not self.plugins.has_hook(hook):
+            return
+        try:
             getattr(self.plugins.hook, hook)(streams=self, **arguments)
+        except Exception:
+            logger.exception("a plugin's %s failed", hook)
 
     def drain(self, timeout: float | None = None) -> None:
         """Wait until the background work that was enqueued in this process is done; raise what failed for good."""

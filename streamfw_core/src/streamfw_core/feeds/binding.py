@@ -11,7 +11,7 @@ from attrs import field, frozen
 from streamfw_core.activity import Activity
 from streamfw_core.errors import ActivityNotFound, ActivityTypeError, DecodeError, WriteFailed
 from streamfw_core.ids import check_activity_id
-from streamfw_core.metrics import Metrics
+from streamfw_core.metrics import Metrics, NoMetrics
 from streamfw_core.storage.protocol import Entry, FeedSpec, Outcome, Page, Query, Record, Storage, Write
 
 if TYPE_CHECKING:
@@ -52,10 +52,13 @@ class Binding:
     records: str
     serializer: Serializer
     metrics: Metrics
+    hydrate: str | None = field(init=False)
+    """What queries of these feeds have as `hydrate`."""
     _decode_all: Callable[[Sequence[int], Sequence[Any]], list[Activity]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """A serializer may read many at once faster than one by one."""
+        object.__setattr__(self, "hydrate", None if self.activities is None else self.records)
+        # A serializer may read many at once faster than one by one.
         one_by_one = partial(_loads_each, self.serializer)
         object.__setattr__(self, "_decode_all", getattr(self.serializer, "loads_all", one_by_one))
 
@@ -129,9 +132,6 @@ class Binding:
 
     # --- reading ---
 
-    def query(self, owner: str, start: int, stop: int | None, lower: int, upper: int, oldest_first: bool) -> Query:
-        return Query(owner, start, stop, lower, upper, oldest_first, None if self.activities is None else self.records)
-
     def find(self, query: Query, *, skip_broken: bool = False) -> Found:
         """Read and decode what a query asks for; entries without a record are passed over and counted.
 
@@ -139,15 +139,20 @@ class Binding:
         """
         if query.lower > query.upper:
             return Found([], None, 0)
+        if type(self.metrics) is NoMetrics:
+            return self._find(query, skip_broken)
         with self.metrics.feed_reads_timer(self.feed_class):
-            page = self._hydrated(self.timelines.read(self.spec, [query])[0])
-            found = self._decode(query.owner, page, skip_broken)
+            found = self._find(query, skip_broken)
         self.metrics.on_feed_read(self.feed_class, len(found.activities))
         if found.missing:
             self.metrics.on_hydration_miss(self.feed_class, len(found.missing))
         if found.broken:
             self.metrics.on_decode_error(self.feed_class, len(found.broken))
         return found
+
+    def _find(self, query: Query, skip_broken: bool) -> Found:
+        page = self._hydrated(self.timelines.read(self.spec, [query])[0])
+        return self._decode(query.owner, page, skip_broken)
 
     def count(self, query: Query) -> int:
         """How many entries a query without start and stop would find."""

@@ -283,8 +283,8 @@ class Feed:
     # --- inside ---
 
     def _query(self, start: int, stop: int | None) -> Query:
-        selection = self._selection
-        return self._binding.query(self._owner, start, stop, selection.lower, selection.upper, selection.oldest_first)
+        lower, upper, oldest_first = self._selection
+        return Query(self._owner, start, stop, lower, upper, oldest_first, self._binding.hydrate)
 
     def _one(self, index: int) -> Any:
         _check_index(index)
@@ -339,6 +339,8 @@ def _bounds(index: slice) -> tuple[int, int | None]:
 
 
 def _check_index(index: object) -> None:
+    if type(index) is int and index >= 0:
+        return
     if not isinstance(index, int) or isinstance(index, bool):
         raise TypeError(f"feeds are indexed by integers and slices of them, got {index!r} ({type(index).__name__})")
     if index < 0:

@@ -11,12 +11,13 @@ from binascii import Error as Base64Error
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from streamfw_core.errors import CursorError, SliceError
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.feeds.selection import Selection
 from streamfw_core.ids import MAX_ID
+from streamfw_core.storage.protocol import Query
 
 __all__ = ["FeedPage"]
 
@@ -59,7 +60,7 @@ def read_page(
     while True:
         # One more than is wanted tells whether the feed goes on.
         wanted = size - len(items) + 1
-        query = binding.query(owner, 0, wanted, selection.lower, selection.upper, selection.oldest_first)
+        query = Query(owner, 0, wanted, selection.lower, selection.upper, selection.oldest_first, binding.hydrate)
         found = binding.find(query, skip_broken=skip_broken)
         items += found.activities
         missing += len(found.missing)
@@ -74,8 +75,8 @@ def read_page(
 
 def _beyond(selection: Selection, id: int) -> Selection:
     if selection.oldest_first:
-        return evolve(selection, lower=max(selection.lower, id + 1))
-    return evolve(selection, upper=min(selection.upper, id - 1))
+        return selection._replace(lower=max(selection.lower, id + 1))
+    return selection._replace(upper=min(selection.upper, id - 1))
 
 
 def _encode_cursor(id: int, oldest_first: bool) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from attrs import evolve, frozen
+from typing import Any, NamedTuple
 
 from streamfw_core.errors import FilterError, OrderingError
 from streamfw_core.ids import MAX_ID
@@ -16,8 +14,7 @@ _OFFSETS = {"gt": 1, "gte": 0, "lt": -1, "lte": 0}
 _FIELDS = ", ".join(f"activity_id__{operator}" for operator in _OFFSETS)
 
 
-@frozen
-class Selection:
+class Selection(NamedTuple):
     """Entries with `lower <= id <= upper`, newest or oldest first."""
 
     lower: int = 0
@@ -39,7 +36,7 @@ class Selection:
                 lower = max(lower, bound)
             else:
                 upper = min(upper, bound)
-        return evolve(self, lower=min(lower, MAX_ID + 1), upper=max(upper, -1))
+        return self._replace(lower=min(lower, MAX_ID + 1), upper=max(upper, -1))
 
     def ordered(self, orderings: Sequence[str]) -> Selection:
         """In another order.
@@ -51,7 +48,7 @@ class Selection:
             raise OrderingError(
                 f"feeds are ordered by 'activity_id' (oldest first) or '-activity_id' (newest first), got {given}"
             )
-        return evolve(self, oldest_first=orderings[0] == "activity_id")
+        return self._replace(oldest_first=orderings[0] == "activity_id")
 
 
 def _bound(name: str, value: Any) -> int:

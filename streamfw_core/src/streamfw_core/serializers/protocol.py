@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from streamfw_core.activity import Activity
@@ -53,7 +53,7 @@ class Serializer(Protocol):
 class BatchSerializer(Serializer, Protocol):
     """A serializer that reads many at once faster than one by one."""
 
-    def loads_all(self, ids: Iterable[int], payloads: Iterable[bytes]) -> list[Activity]:
+    def loads_all(self, ids: Sequence[int], payloads: Sequence[bytes]) -> list[Activity]:
         """The activities of as many ids as payloads, in their order.
 
         :raises DecodeError: at the first that cannot be read; its `activity_id` says which.

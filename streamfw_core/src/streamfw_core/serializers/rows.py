@@ -9,8 +9,10 @@ A row starts with the number of its form, so that what another version wrote is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import repeat
+from operator import itemgetter
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
 from uuid import UUID
 
@@ -42,7 +44,8 @@ GENERAL: Any = tuple[Literal[2], Any, int, Any, Any, Any, dict[str, Any], dict[s
 
 SIMPLE_FORM, GENERAL_FORM = 1, 2
 
-_new = object.__new__
+_new: Callable[[type[Activity]], Activity] = object.__new__
+_verb_of_row = itemgetter(2)
 
 
 @frozen
@@ -130,24 +133,24 @@ class RowSerializer:
                 return activity
         return self._loads_general(data, activity_id)
 
-    def loads_all(self, ids: Iterable[int], payloads: Iterable[bytes]) -> list[Activity]:
+    def loads_all(self, ids: Sequence[int], payloads: Sequence[bytes]) -> list[Activity]:
         """See `streamfw_core.serializers.protocol.BatchSerializer`."""
-        if not self._direct:
-            return [self.loads(data, activity_id) for activity_id, data in zip(ids, payloads, strict=True)]
-        activities: list[Activity] = []
-        append, simple, verbs, activity_class = activities.append, self._simple, _verbs, self.activity_class
-        for activity_id, data in zip(ids, payloads, strict=True):
-            # As in `loads`; written out, since the calls and look-ups saved here are an eighth of the time.
+        if self._direct:
             try:
-                row = simple(data)
-                verbs[row[2]]
-            except Exception:  # noqa: BLE001 - hostile bytes find errors of every kind
-                append(self._loads_general(data, activity_id))
-                continue
-            activity = _new(activity_class)
+                return self._loads_simple(ids, payloads)
+            except Exception:  # noqa: BLE001, S110 - a general row, or hostile bytes: found one by one
+                pass
+        return [self.loads(data, activity_id) for activity_id, data in zip(ids, payloads, strict=True)]
+
+    def _loads_simple(self, ids: Sequence[int], payloads: Sequence[bytes]) -> list[Activity]:
+        """As `loads`, but whatever can loops in C: a third of the time."""
+        rows = list(map(self._simple, payloads))
+        if not _verbs.keys() >= set(map(_verb_of_row, rows)):
+            raise LookupError("a verb is not registered")
+        activities = list(map(_new, repeat(self.activity_class, len(rows))))
+        for activity, activity_id, row in zip(activities, ids, rows, strict=True):
             activity._id = activity_id
             activity._row = row
-            append(activity)
         return activities
 
     def _loads_general(self, data: bytes, activity_id: int) -> Activity:
