@@ -7,20 +7,23 @@ an option says otherwise; the settings only lend their names: `--storage hot` is
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from streamfw_core.errors import Problem, SettingsError
+from streamfw_core.feeds import Feed
 from streamfw_core.plugins.known import DEFAULT_QUEUE, DEFAULT_STORAGE
 from streamfw_core.settings import FeedSettings, MetricsSettings, QueueSettings, Settings, StorageSettings, resolve
 from streamfw_core.storage.protocol import Scope
 from streamfw_core.streams import Streams
 
-__all__ = ["make_streams", "queue_option", "see_current_folder", "storage_option"]
+__all__ = ["borrowed", "make_streams", "queue_option", "see_current_folder", "storage_option"]
 
 _ALIAS = "default"
+_METRICS = "streamfw_core.cli.deliveries:Deliveries"
 
 storage_option = click.option(
     "--storage",
@@ -38,13 +41,10 @@ queue_option = click.option(
 )
 
 
-def make_streams(
-    storage: str, queue: str, *, max_lengths: Mapping[str, int] | None = None, metrics: str | None = None
-) -> Streams:
-    """An application on one storage and one task queue, both of which exist and fit.
+def make_streams(storage: str, queue: str, *, max_lengths: Mapping[str, int] | None = None) -> Streams:
+    """An application on one storage and one task queue, both of which exist and fit; it counts its `Deliveries`.
 
     :param max_lengths: by feed name.
-    :param metrics: the path of a metrics class.
     :raises SettingsError: the queue works in other processes, which know nothing of what a command made up.
     :raises BackendNotFound: and whatever else is wrong with the storage or the queue.
     """
@@ -58,13 +58,36 @@ def make_streams(
             storages={described.name: described},
             feeds={name: FeedSettings(name, max_length=length) for name, length in (max_lengths or {}).items()},
             task_queue=_queue_settings(queue, settings),
-            metrics=None if metrics is None else MetricsSettings(metrics),
+            metrics=MetricsSettings(_METRICS),
             default_storage=described.name,
             tombstone_ttl=settings.tombstone_ttl,
         )
     )
     _check(streams, described, queue)
     return streams
+
+
+@contextmanager
+def borrowed(streams: Streams, *feed_classes: type[Feed]) -> Iterator[None]:
+    """Feed classes of a command's own, empty at the start; nothing of them is left on a server at the end."""
+    streams.prepare(*feed_classes)
+    bindings = [streams.bind(feed_class) for feed_class in feed_classes]
+    spaces = [(binding.timelines, binding.spec.namespace) for binding in bindings]
+    spaces += [(binding.activities, binding.records) for binding in bindings if binding.activities is not None]
+    shared = [(store, namespace) for store, namespace in spaces if store.capabilities.scope is Scope.SHARED]
+
+    def flush() -> None:
+        for store, namespace in shared:
+            store.flush(namespace)
+
+    flush()  # What a command that was killed may have left.
+    try:
+        yield
+    finally:
+        try:
+            streams.drain()
+        finally:
+            flush()
 
 
 def see_current_folder() -> None:

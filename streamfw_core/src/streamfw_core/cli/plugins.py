@@ -37,7 +37,7 @@ class _Conflict:
         return f"{what} is offered by {' and by '.join(self.providers)}"
 
 
-@click.command()
+@click.command(short_help="Show what is installed, by whom, and what is broken.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 @click.option("--check", is_flag=True, help="Import every backend too, and exit with 1 if anything is broken.")
 def plugins(as_json: bool, check: bool) -> int:
@@ -140,6 +140,7 @@ def _plugin_table(infos: Sequence[PluginInfo]) -> Table:
 
 def _backend_table(backends: Sequence[Backend]) -> Table:
     table = Table("kind", "name", "plugin", "target", "summary", title="Backends", title_justify="left")
+    table.columns[3].overflow = "fold"
     kind = None
     for backend in backends:
         if kind not in {None, backend.kind}:
@@ -147,6 +148,6 @@ def _backend_table(backends: Sequence[Backend]) -> Table:
         names = ", ".join([backend.name, *(f"{scheme}://" for scheme in backend.schemes if scheme != backend.name)])
         shown = "" if backend.kind is kind else backend.kind.label
         row = (shown, names, backend.plugin, backend.target, backend.summary)
-        table.add_row(*(Text(cell, overflow="fold") for cell in row))
+        table.add_row(*(Text(cell) for cell in row))
         kind = backend.kind
     return table

@@ -18,7 +18,7 @@ __all__ = ["settings"]
 SETTINGS_WRONG = 2
 
 
-@click.command()
+@click.command(short_help="Show the resolved settings and where they come from.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document, also of what is wrong.")
 @click.option(
     "--settings",

@@ -108,7 +108,7 @@ def _person_names(dice: random.Random, count: int) -> Iterator[str]:
 def _follows(dice: random.Random, people: Sequence[Person]) -> dict[int, Sequence[Person]]:
     # By the law of all networks: a person's place decides how likely others are to follow.
     weights = [1 / place for place in range(1, len(people) + 1)]
-    followed = {}
+    followed: dict[int, Sequence[Person]] = {}
     for person in people:
         wanted = dice.randint(_MIN_FOLLOWED, min(_MAX_FOLLOWED, len(people) - 1))
         chosen: dict[Person, None] = {}
@@ -120,12 +120,10 @@ def _follows(dice: random.Random, people: Sequence[Person]) -> dict[int, Sequenc
     return followed
 
 
-def _happenings(
-    dice: random.Random, people: Sequence[Person], pins: Sequence[Pin], count: int
-) -> Sequence[Happening]:
+def _happenings(dice: random.Random, people: Sequence[Person], pins: Sequence[Pin], count: int) -> Sequence[Happening]:
     """The oldest first, all of them within the last day or so, and denser towards now. Nobody does one thing twice."""
     seen: set[tuple[int, str, int]] = set()
-    found = []
+    found: list[Happening] = []
     seconds_ago = 30.0
     while len(found) < count:
         person, pin = dice.choice(people), dice.choice(pins)

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streamfw_core.cli.application import make_streams, queue_option, storage_option
+from streamfw_core.cli.application import borrowed, make_streams, queue_option, storage_option
 from streamfw_core.cli.output import console, error_console
 from streamfw_core.cli.replay import running
 from streamfw_core.cli.replay.network import VERBS, Graph, HomeFeed, OwnFeed
 from streamfw_core.cli.replay.outputs import check_output, check_plot, write_files
 from streamfw_core.cli.replay.plot import draw
-from streamfw_core.cli.replay.reading import Events, read_edges, read_events
+from streamfw_core.cli.replay.reading import read_edges, read_events
 from streamfw_core.cli.replay.report import Inputs, Report
 from streamfw_core.cli.replay.verify import Verification, verify
 from streamfw_core.settings.masking import mask_text
-from streamfw_core.storage.protocol import Scope
 from streamfw_core.streams import Streams
 
 __all__ = ["replay"]
@@ -32,7 +31,7 @@ STANDARD_OUTPUT = Path("-")
 _file = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Run a real social log through a manager, and measure it.")
 @click.option("--graph", type=_file, required=True, metavar="EDGES", help="Lines of: follower followed weight.")
 @click.option("--events", type=_file, required=True, metavar="EVENTS", help="Lines of: actor object timestamp verb.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N earliest events.")
@@ -70,14 +69,10 @@ def replay(
     if plot_path is not None:
         check_plot(plot_path)
     inputs = Inputs(graph, events, limit, mask_text(storage), queue, max_length, seed)
-    streams = make_streams(
-        storage,
-        queue,
-        max_lengths={HomeFeed.name: max_length},
-        metrics="streamfw_core.cli.replay.network:Deliveries",
-    )
-    with _Run(streams, inputs, reads, checked) as run:
-        report = run.report()
+    with make_streams(storage, queue, max_lengths={HomeFeed.name: max_length}) as streams:
+        run = _Run(streams, inputs)
+        with borrowed(streams, HomeFeed, OwnFeed):
+            report = run.report(reads, checked)
         _write(run, report, json_path, plot_path)
     report.show(error_console() if json_path == STANDARD_OUTPUT else console())
     verification = report.verification
@@ -85,69 +80,49 @@ def replay(
 
 
 class _Run:
-    """One replay, from the files to the report."""
+    """One replay: the files are read when it is made, the events published for its report."""
 
-    def __init__(self, streams: Streams, inputs: Inputs, reads: int, checked: int | None) -> None:
+    def __init__(self, streams: Streams, inputs: Inputs) -> None:
         self.streams = streams
         self.inputs = inputs
-        self.reads = reads
-        self.checked = checked
         self.progress: list[tuple[float, int]] = []
-        self.graph: Graph
-        self.events: Events
-        self._shared = any(
-            store is not None and store.capabilities.scope is Scope.SHARED
-            for binding in map(streams.bind, (HomeFeed, OwnFeed))
-            for store in (binding.timelines, binding.activities)
-        )
-        self._started = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            if self._shared and self._started:
-                self.streams.drain()
-                running.flush(self.streams)
-        finally:
-            self.streams.close()
-
-    def report(self) -> Report:
-        """Replay the events."""
-        err = error_console()
         began = time.perf_counter()
-        with err.status("Reading the files"):
-            self.events = read_events(self.inputs.events, list(VERBS), self.inputs.limit)
-            self.graph = Graph(read_edges(self.inputs.graph))
-        loading, loaded = time.perf_counter() - began, running.peak_memory()
-        self._prepare()
+        with error_console().status("Reading the files"):
+            self.events = read_events(inputs.events, list(VERBS), inputs.limit)
+            self.graph = Graph(read_edges(inputs.graph))
+        self.loading = time.perf_counter() - began
+        self.loaded = running.peak_memory()
+
+    def report(self, reads: int, checked: int | None) -> Report:
+        """Replay the events.
+
+        :param reads: how many feeds to read and time.
+        :param checked: how many feeds to verify; None: none.
+        """
+        streams, graph, seed = self.streams, self.graph, self.inputs.seed
+        err = error_console()
         published = self._publish(err)
-        followers, seed = self.graph.followers, self.inputs.seed
         with err.status("Reading feeds"):
-            reads = running.read(self.streams, running.sample(followers, self.reads, seed, "reads"))
-            lengths = running.feed_lengths(self.streams, self.graph)
+            read = running.read(streams, running.sample(graph.followers, reads, seed, "reads"))
+            lengths = running.feed_lengths(streams, graph)
         # Before the verification, which needs memory of its own.
         peak = running.peak_memory()
+        verification = None
+        if checked is not None:
+            with err.status("Verifying"):
+                verification = self._verify(running.sample(graph.followers, checked, seed, "verify"))
         return Report(
             inputs=self.inputs,
-            edges=self.graph.edges,
-            largest=self.graph.largest(),
-            loading=loading,
+            edges=graph.edges,
+            largest=graph.largest(),
+            loading=self.loading,
             published=published,
-            reads=reads,
+            reads=read,
             lengths=lengths,
-            loaded=loaded,
+            loaded=self.loaded,
             peak=peak,
-            verification=self._verify(err),
+            verification=verification,
         )
-
-    def _prepare(self) -> None:
-        self.streams.prepare(HomeFeed, OwnFeed)
-        self._started = True
-        if self._shared:
-            # What a replay that was killed may have left.
-            running.flush(self.streams)
 
     def _publish(self, err: Console) -> running.Published:
         bar = Progress(
@@ -168,19 +143,16 @@ class _Run:
 
             return running.publish(self.streams, self.graph, self.events, watch)
 
-    def _verify(self, err: Console) -> Verification | None:
-        if self.checked is None:
-            return None
+    def _verify(self, users: Sequence[int]) -> Verification:
         inputs = self.inputs
-        with err.status("Verifying"):
-            return verify(
-                self.streams,
-                running.sample(self.graph.followers, self.checked, inputs.seed, "verify"),
-                edges=inputs.graph,
-                events=inputs.events,
-                limit=inputs.limit,
-                max_length=inputs.max_length,
-            )
+        return verify(
+            self.streams,
+            users,
+            edges=inputs.graph,
+            events=inputs.events,
+            limit=inputs.limit,
+            max_length=inputs.max_length,
+        )
 
 
 def _write(run: _Run, report: Report, json_path: Path | None, plot_path: Path | None) -> None:

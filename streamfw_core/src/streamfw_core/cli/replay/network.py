@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from streamfw_core.activity import Activity
 from streamfw_core.cli.replay.reading import Events
 from streamfw_core.feeds import Feed, UserBaseFeed
 from streamfw_core.ids import Id
 from streamfw_core.manager import FanoutPriority, Manager
-from streamfw_core.metrics import Metrics
 from streamfw_core.streams import Streams
 from streamfw_core.verbs import Verb, register
 
-__all__ = ["VERBS", "Deliveries", "Graph", "HomeFeed", "OwnFeed", "ReplayManager", "activity_of"]
+__all__ = ["VERBS", "Graph", "HomeFeed", "OwnFeed", "ReplayManager", "activity_of"]
 
 
 # Ids that no application is likely to have: the settings may import one.
@@ -87,7 +85,7 @@ class Graph:
 
 class ReplayManager(Manager):
     name = "streamfw_replay"
-    feed_classes: Mapping[str, type[Feed]] = {"home": HomeFeed}
+    feed_classes: ClassVar[Mapping[str, type[Feed]]] = {"home": HomeFeed}
     user_feed_class = OwnFeed
 
     def __init__(self, graph: Graph, *, streams: Streams) -> None:
@@ -96,19 +94,6 @@ class ReplayManager(Manager):
 
     def get_user_follower_ids(self, user_id: Any) -> Mapping[FanoutPriority, Iterable[Id]]:
         return {FanoutPriority.HIGH: self._graph.followers_of(user_id)}
-
-
-class Deliveries(Metrics):
-    """Counts deliveries, from all threads."""
-
-    def __init__(self, name: str = "deliveries", options: Mapping[str, object] | None = None) -> None:
-        super().__init__(name, options)
-        self.count = 0
-        self._lock = threading.Lock()
-
-    def on_fanout(self, feed_class: type[Feed], operation: str, activities_count: int = 1) -> None:
-        with self._lock:
-            self.count += activities_count
 
 
 def activity_of(events: Events, place: int) -> Activity:

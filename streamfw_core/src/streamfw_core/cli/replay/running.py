@@ -10,14 +10,15 @@ from typing import Protocol
 
 from attrs import frozen
 
-from streamfw_core.cli.replay.network import Deliveries, Graph, HomeFeed, OwnFeed, ReplayManager, activity_of
+from streamfw_core.cli.deliveries import deliveries_of
+from streamfw_core.cli.replay.network import Graph, HomeFeed, ReplayManager, activity_of
 from streamfw_core.cli.replay.reading import Events
 from streamfw_core.fanout import chunks
 from streamfw_core.ids import encode_owner
 from streamfw_core.storage.protocol import Query
 from streamfw_core.streams import Streams
 
-__all__ = ["Published", "Reads", "feed_lengths", "flush", "peak_memory", "publish", "read", "sample"]
+__all__ = ["Published", "Reads", "feed_lengths", "peak_memory", "publish", "read", "sample"]
 
 READ_SIZE = 25
 _WARM_UP = 50
@@ -58,8 +59,7 @@ class Reads:
 
 def publish(streams: Streams, graph: Graph, events: Events, watch: Watcher) -> Published:
     """Publish all events in their order, and wait until every delivery is made."""
-    deliveries = streams.metrics
-    assert isinstance(deliveries, Deliveries)
+    deliveries = deliveries_of(streams)
     add = ReplayManager(graph, streams=streams).add_user_activity
     actors, clock = events.actors, time.perf_counter
     started = clock()
@@ -67,13 +67,13 @@ def publish(streams: Streams, graph: Graph, events: Events, watch: Watcher) -> P
     for place in range(len(events)):
         add(actors[place], activity_of(events, place))
         if clock() >= due:
-            watch(place + 1, deliveries.count, clock() - started)
+            watch(place + 1, deliveries.added, clock() - started)
             due = clock() + _REPORT_EVERY
     published = clock()
     streams.drain()
     ended = clock()
-    watch(len(events), deliveries.count, ended - started)
-    return Published(len(events), deliveries.count, published - started, ended - started)
+    watch(len(events), deliveries.added, ended - started)
+    return Published(len(events), deliveries.added, published - started, ended - started)
 
 
 def read(streams: Streams, users: Sequence[int]) -> Reads:
@@ -98,15 +98,6 @@ def feed_lengths(streams: Streams, graph: Graph) -> list[int]:
         stats = binding.timelines.stats(binding.spec, [Query(encode_owner(user)) for user in users])
         lengths += [one.entries for one in stats]
     return sorted(lengths)
-
-
-def flush(streams: Streams) -> None:
-    """Delete what a replay wrote, and nothing else."""
-    for feed_class in (HomeFeed, OwnFeed):
-        binding = streams.bind(feed_class)
-        binding.timelines.flush(binding.spec.namespace)
-        if binding.activities is not None:
-            binding.activities.flush(binding.records)
 
 
 def sample(users: Sequence[int], count: int, seed: int, purpose: str) -> list[int]:
