@@ -1,0 +1,18 @@
+"""Each test has a default application and a verb registry of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from streamfw_core import set_default_streams, verbs
+
+
+@pytest.fixture(autouse=True)
+def fresh_process_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(verbs, "_verbs", dict(verbs._verbs))
+    monkeypatch.delenv("STREAMFW_SETTINGS", raising=False)
+    set_default_streams(None)
+    yield
+    set_default_streams(None)
