@@ -41,7 +41,9 @@ def test_the_first_screen_of_the_readme_runs() -> None:
 @pytest.mark.parametrize("page", pages(), ids=page_id)
 def test_what_does_not_run_says_why(page: Path) -> None:
     for directive in _SKIP.findall(page.read_text(encoding="utf-8")):
-        assert re.fullmatch(r'\s*next\s+"[^"]{10,}"\s*', directive), f'write <!-- skip: next "the reason" -->, not {directive}'
+        assert re.fullmatch(r'\s*next\s+"[^"]{10,}"\s*', directive), (
+            f'write <!-- skip: next "the reason" -->, not {directive}'
+        )
 
 
 @pytest.mark.parametrize("page", [*pages(), *README_FILES], ids=page_id)
