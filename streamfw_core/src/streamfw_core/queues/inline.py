@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 from attrs.validators import ge, instance_of
 
+from streamfw_core.errors import QueueClosed
 from streamfw_core.queues.protocol import FanoutPriority, Handler
 from streamfw_core.queues.retry import Backoff, MessageFailed, run
 from streamfw_core.storage.protocol import Scope
@@ -34,12 +35,15 @@ class InlineQueue:
         parsed = structure_options(Options, options or {}, "task_queue.options")
         self._backoff = Backoff(parsed.attempts, parsed.pause)
         self._handler: Handler | None = None
+        self._closed = False
 
     def bind(self, handler: Handler) -> None:
         self._handler = handler
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
         assert self._handler is not None, "bind() comes before enqueue()"
+        if self._closed:
+            raise QueueClosed(f"task queue {self.name!r} is closed: make new Streams to publish again")
         try:
             run(self._handler, message, self._backoff)
         except MessageFailed as failed:
@@ -49,4 +53,5 @@ class InlineQueue:
         """There is never anything left."""
 
     def close(self) -> None:
-        """There is never anything left."""
+        """Accept nothing more; there is never anything left."""
+        self._closed = True
