@@ -48,7 +48,7 @@ class StorageCase(Contract):
         self._numbers = count(1)
         # Stamps and what expires by them are near today's.
         self._now = next_stamp()
-        self.storage = self.open("contract")
+        self.storage = self.open("default")
 
     def end(self) -> None:
         try:

@@ -66,7 +66,7 @@ class RunningContract(StorageCase):
         spec, ids = self.spec(keep=1000), tied(PROCESSES * 20)
 
         def work(number: int) -> None:
-            storage = self.make_storage("contract")
+            storage = self.make_storage("default")
             for id in ids[number::PROCESSES]:
                 storage.write(spec, [Write(["all"], puts=[self.entry(id)])])
             storage.close()

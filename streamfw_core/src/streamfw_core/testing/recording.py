@@ -1,0 +1,56 @@
+"""A task queue that keeps every message, so that tests can deliver late, twice, and in another order."""
+
+from __future__ import annotations
+
+from random import Random
+
+from streamfw_core.queues.protocol import FanoutPriority, Handler
+from streamfw_core.storage.protocol import Scope
+
+__all__ = ["RecordingQueue"]
+
+
+class RecordingQueue:
+    """`waiting`: what was not executed yet. `recorded`: all that was ever enqueued."""
+
+    scope = Scope.PROCESS
+
+    def __init__(self, name: str = "recording") -> None:
+        self.name = name
+        self.waiting: list[bytes] = []
+        self.recorded: list[bytes] = []
+        self._handler: Handler | None = None
+
+    def bind(self, handler: Handler) -> None:
+        self._handler = handler
+
+    def enqueue(self, message: bytes, priority: FanoutPriority) -> None:  # noqa: ARG002 - the protocol's
+        self.waiting.append(message)
+        self.recorded.append(message)
+
+    def drain(self, timeout: float | None = None) -> None:  # noqa: ARG002 - the protocol's
+        """Execute what waits, and what that enqueues, in order."""
+        while self.waiting:
+            self.execute(self.waiting.pop(0))
+
+    def execute(self, message: bytes) -> None:
+        """Execute one message, once more if it was executed before."""
+        if self._handler is None:
+            raise RuntimeError("bind() comes before execute()")
+        self._handler(message)
+
+    def replay(self, seed: int) -> None:
+        """Execute all that was recorded, some of it twice, in a random order; then what that enqueued, likewise."""
+        random = Random(seed)  # noqa: S311 - a test needs no secrets
+        delivered = 0
+        for _ in range(3):
+            late = self.recorded[delivered:]
+            delivered = len(self.recorded)
+            late += late[:: 1 + random.randrange(3)]
+            random.shuffle(late)
+            for message in late:
+                self.execute(message)
+        self.waiting.clear()
+
+    def close(self) -> None:
+        self.drain()
