@@ -85,6 +85,7 @@ class RowSerializer:
         self._direct = (
             activity_class.from_stored.__func__ is Activity.from_stored.__func__  # type: ignore[attr-defined]
             and activity_class.serialization_id is Activity.serialization_id
+            and activity_class.__new__ is object.__new__
         )
 
     def dumps(self, activity: Activity) -> bytes:
