@@ -139,15 +139,14 @@ def _plugin_table(infos: Sequence[PluginInfo]) -> Table:
 
 
 def _backend_table(backends: Sequence[Backend]) -> Table:
-    table = Table("kind", "name", "plugin", "target", "summary", title="Backends", title_justify="left")
-    table.columns[3].overflow = "fold"
+    table = Table("kind", "name", "plugin", "what", title="Backends", title_justify="left")
     kind = None
     for backend in backends:
         if kind not in {None, backend.kind}:
             table.add_section()
         names = ", ".join([backend.name, *(f"{scheme}://" for scheme in backend.schemes if scheme != backend.name)])
         shown = "" if backend.kind is kind else backend.kind.label
-        row = (shown, names, backend.plugin, backend.target, backend.summary)
-        table.add_row(*(Text(cell) for cell in row))
+        what = Text(f"{backend.summary}\n" if backend.summary else "").append(backend.target, style="dim")
+        table.add_row(Text(shown), Text(names), Text(backend.plugin), what)
         kind = backend.kind
     return table

@@ -17,6 +17,7 @@ import stat
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NoReturn, cast
 
@@ -29,12 +30,14 @@ __all__ = ["Events", "read_edges", "read_events"]
 MAX_USER_ID = 2**63 - 1
 MAX_TIMESTAMP = 253_402_300_799  # the end of the year 9999, where Python's times end
 _BUFFER = 1 << 18
+_LOOKED_AT = 4096
 _SHOWN = 60
 
 _EDGE = ("follower followed weight", "298960 105232 1")
 _EVENT = ("actor object timestamp verb", "223789 213163 1341100972 MT")
 
-_MAGIC = {
+_GZIP = b"\x1f\x8b"
+_ARCHIVES = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -138,7 +141,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise _file_error(path, f"it cannot be read: {error.strerror or error}") from None
 
 
-def _opened(path: Path) -> IO[bytes]:
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
@@ -149,21 +153,23 @@ def _opened(path: Path) -> IO[bytes]:
         raise _file_error(path, "it is a pipe or a device, which cannot be read twice: save it as a file first")
     if status.st_size == 0:
         raise _file_error(path, "it is empty")
-    raw = path.open("rb")
-    start = raw.read(4096)
-    raw.seek(0)
-    if start.startswith(b"\x1f\x8b"):
-        # The buffer around it makes reading by lines several times faster.
-        unpacked = cast("io.RawIOBase", gzip.GzipFile(fileobj=raw))
-        return io.BufferedReader(unpacked, _BUFFER)
-    for magic, name in _MAGIC.items():
-        if start.startswith(magic):
-            raw.close()
-            raise _file_error(path, f"it is a {name} archive: unpack it first; plain text and gzip are understood")
-    if b"\0" in start:
-        raw.close()
-        raise _file_error(path, "it is a binary file; plain text and gzip are understood")
-    return raw
+    with path.open("rb") as raw:
+        start = raw.read(_LOOKED_AT)
+        raw.seek(0)
+        if start.startswith(_GZIP):
+            # The buffer around it makes reading by lines several times faster.
+            with (
+                gzip.GzipFile(fileobj=raw) as unpacked,
+                io.BufferedReader(cast("io.RawIOBase", unpacked), _BUFFER) as file,
+            ):
+                yield file
+            return
+        for magic, name in _ARCHIVES.items():
+            if start.startswith(magic):
+                raise _file_error(path, f"it is a {name} archive: unpack it first; plain text and gzip are understood")
+        if b"\0" in start:
+            raise _file_error(path, "it is a binary file; plain text and gzip are understood")
+        yield raw
 
 
 def _why_missing(path: Path, error: Exception) -> str:
