@@ -70,6 +70,8 @@ class Streams:
 
         :raises SettingsError: the settings have none.
         """
+        from streamfw_core.settings.model import TOMBSTONE_TTL
+
         with self._lock:
             if name not in self._storages:
                 described = self.settings.storages.get(name)
@@ -82,7 +84,10 @@ class Streams:
                     if described.scheme is None
                     else self.plugins.for_scheme(kind, described.scheme)
                 )
-                self._storages[name] = self.plugins.load_backend(backend)(name, described.options)
+                storage: Storage = self.plugins.load_backend(backend)(name, described.options)
+                if self.settings.tombstone_ttl != TOMBSTONE_TTL and "tombstone_ttl" not in described.options:
+                    storage.tombstone_ttl = self.settings.tombstone_ttl
+                self._storages[name] = storage
             return self._storages[name]
 
     @property

@@ -213,7 +213,11 @@ class Storage(Protocol):
     name: str
     capabilities: Capabilities
     tombstone_ttl: float
-    """Seconds for which removals are remembered. Older messages are checked against the records before they are obeyed."""
+    """Seconds for which removals are remembered. Older messages are checked against the records before they are obeyed.
+
+    Core sets it right after the storage was made, where the settings say `tombstone_ttl` for all storages
+    and the options of this one do not; so read it when it is needed, not in `__init__`.
+    """
 
     def prepare(self, specs: Sequence[FeedSpec]) -> None:
         """Make the schema for these feeds; may be called again at any time. Storages without a schema do nothing."""
