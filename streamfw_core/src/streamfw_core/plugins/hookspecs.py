@@ -139,7 +139,7 @@ def streamfw_register_serializers(register: Register) -> None:
         def dumps(self, activity):
             ...  # returns bytes
 
-        def loads(self, data):
+        def loads(self, data, activity_id):
             ...  # returns an instance of self.activity_class
     ```
 
