@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import importlib.util
 import random
+import threading
+import time
 import tracemalloc
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -482,6 +484,85 @@ def test_followers_are_read_once_and_no_further_than_the_chunk_at_hand() -> None
         assert streams.queue.deliveries == 2 * 120_000 // 500  # type: ignore[attr-defined]
         assert streams.queue.read_ahead == 0  # type: ignore[attr-defined]
     assert peak < 1_000_000
+
+
+@promise("C20")
+def test_repeated_and_reordered_deliveries_change_nothing(late: tuple[Fans, LateQueue]) -> None:
+    manager, queue = late
+    for number in range(5):
+        manager.add_user_activity("ada", love(number, minute=number))
+    delivered = queue.deliver()
+    expected = {"home": [4, 3, 2, 1, 0], "complete": [4, 3, 2, 1, 0]}
+    assert shown(manager) == expected
+    for message in random.Random(5).sample(delivered * 3, 3 * len(delivered)):
+        queue.handler(message)
+    queue.deliver()
+    assert all(shown(manager, user) == expected for user in manager.followers)
+
+
+class Ranked(Fans):
+    """Ada's followers are LOW and not to be had before the gate opens, all others have HIGH ones."""
+
+    name = "ranked"
+    gate: ClassVar[threading.Event] = threading.Event()
+
+    def get_user_follower_ids(self, user_id: Any) -> Mapping[FanoutPriority, Iterable[Any]]:
+        if user_id != "ada":
+            return {FanoutPriority.HIGH: ["grace"]}
+        return {FanoutPriority.LOW: self.followers}
+
+
+class SlowStorage(MemoryStorage):
+    """Writes what Ada did only when the gate is open."""
+
+    def __init__(self, name: str, options: Mapping[str, object]) -> None:
+        super().__init__(name)
+
+    def write(self, spec: FeedSpec, writes: Any, *, report: bool = False) -> Outcome:
+        if spec.name == "home" and "linus" in writes[0].owners:
+            assert Ranked.gate.wait(30)
+        return super().write(spec, writes, report=report)
+
+
+@promise("C22")
+def test_low_work_does_not_delay_high_work_in_threads() -> None:
+    Ranked.gate.clear()
+    settings = {"storages": {"default": f"{__name__}:SlowStorage"}, "task_queue": "threads"}
+    with Streams(settings) as streams:
+        manager = Ranked(streams=streams)
+        for number in range(20):
+            manager.add_user_activity("ada", love(number))
+        manager.add_user_activity("alan", love(42, actor="alan"))
+        deadline = time.monotonic() + 30
+        while 42 not in shown(manager)["home"] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        before_low = shown(manager)["home"]
+        Ranked.gate.set()
+    assert before_low == [42]
+    assert len(shown(manager)["home"]) == 21
+
+
+@promise("C23")
+@pytest.mark.parametrize("queue", ["inline", "threads"])
+def test_what_never_succeeds_is_given_up_with_its_reason(queue: str) -> None:
+    settings = {
+        "storages": {"default": f"{__name__}:UnsteadyStorage"},
+        "task_queue": {"backend": queue, "options": {"attempts": 2, "pause": 0}},
+    }
+    with Streams(settings) as streams:
+        storage = streams.storage("default")
+        assert isinstance(storage, UnsteadyStorage)
+        storage.broken["linus"] = 99
+        manager = Fans(streams=streams)
+        with pytest.raises(FanoutFailed, match=r"linus.*the disk is full"):
+            _publish_and_drain(manager, love(1))
+        assert storage.broken["linus"] == 97
+        streams.drain()
+
+
+def _publish_and_drain(manager: Fans, activity: Activity) -> None:
+    manager.add_user_activity("ada", activity)
+    manager.streams.drain()
 
 
 # --- data and safety ---------------------------------------------------------------------------------------------
