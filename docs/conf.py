@@ -1,0 +1,47 @@
+"""Sphinx, with pages in MyST. Docstrings are Markdown too, as far as they need to be."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import Any
+
+from streamfw_core import __version__
+
+project = "streamfw"
+author = "streamfw contributors"
+release = version = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "streamfw"
+
+myst_heading_anchors = 3
+
+default_role = "code"  # `x` in a docstring is code
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+python_use_unqualified_type_names = True
+toc_object_entries = False
+
+# Types in signatures and in `:raises:` are names for readers; what has a page here is linked from its page.
+nitpick_ignore_regex = [("py:.*", ".*")]
+
+_BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+
+def _from_markdown(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Code blocks, and lists whose items go on in the next line, as reStructuredText wants them."""
+    text = _BLOCK.sub(_code_block, "\n".join(lines))
+    lines[:] = text.split("\n")
+
+
+def _code_block(match: re.Match[str]) -> str:
+    indent, language, code = match.groups()
+    body = textwrap.indent(textwrap.dedent(code), indent + "   ")
+    return f"{indent}.. code-block:: {language}\n\n{body}"
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-process-docstring", _from_markdown)
