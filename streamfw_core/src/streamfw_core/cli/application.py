@@ -52,7 +52,7 @@ def make_streams(storage: str, queue: str, *, max_lengths: Mapping[str, int] | N
     settings = resolve()
     described = settings.storages.get(storage) if storage != DEFAULT_STORAGE else None
     if described is None:
-        described = resolve({"storages": {_ALIAS: storage}}).storages[_ALIAS]
+        described = _resolved("--storage", {"storages": {_ALIAS: storage}}).storages[_ALIAS]
     streams = Streams(
         Settings(
             storages={described.name: described},
@@ -101,7 +101,16 @@ def _queue_settings(queue: str, settings: Settings) -> QueueSettings:
     """The settings' own queue with its options, if it is the one that is meant."""
     if settings.task_queue.backend == queue:
         return settings.task_queue
-    return resolve({"task_queue": queue}).task_queue
+    return _resolved("--queue", {"task_queue": queue}).task_queue
+
+
+def _resolved(option: str, source: Mapping[str, object]) -> Settings:
+    """What an option says, with the option's name in what is wrong with it."""
+    try:
+        return resolve(source)
+    except SettingsError as error:
+        problems = [Problem(option, problem.message, problem.hint) for problem in error.problems]
+        raise SettingsError(problems) from None
 
 
 def _check(streams: Streams, storage: StorageSettings, queue: str) -> None:

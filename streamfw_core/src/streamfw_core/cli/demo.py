@@ -28,7 +28,6 @@ PAGE_SIZE = 5
 MOST_PEOPLE = 2000
 
 
-@register
 class Pin(Verb):
     id = 9001  # An id that no application is likely to have: the settings may import one.
     infinitive = "pin"
@@ -85,6 +84,7 @@ def demo(seed: int, people: int, storage: str, queue: str, as_json: bool) -> Non
 
     Nothing is kept, on whatever storage it runs.
     """
+    register(Pin)
     now = datetime.now(UTC)
     world = make_world(seed, people)
     with make_streams(storage, queue) as streams, borrowed(streams, HomeFeed, OwnFeed):

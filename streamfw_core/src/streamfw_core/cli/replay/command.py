@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from streamfw_core.cli.application import borrowed, make_streams, queue_option, storage_option
 from streamfw_core.cli.output import console, error_console
 from streamfw_core.cli.replay import running
-from streamfw_core.cli.replay.network import VERBS, Graph, HomeFeed, OwnFeed
+from streamfw_core.cli.replay.network import VERBS, Graph, HomeFeed, OwnFeed, register_verbs
 from streamfw_core.cli.replay.outputs import check_output, check_plot, write_files
 from streamfw_core.cli.replay.plot import draw
 from streamfw_core.cli.replay.reading import read_edges, read_events
@@ -65,9 +65,10 @@ def replay(
     one that differs makes the exit code 1.
     """
     if json_path is not None and json_path != STANDARD_OUTPUT:
-        check_output(json_path, "--json")
+        check_output(json_path, "--json", [graph, events])
     if plot_path is not None:
-        check_plot(plot_path)
+        check_plot(plot_path, [graph, events, *([json_path] if json_path else [])])
+    register_verbs()
     inputs = Inputs(graph, events, limit, mask_text(storage), queue, max_length, seed)
     with make_streams(storage, queue, max_lengths={HomeFeed.name: max_length}) as streams:
         run = _Run(streams, inputs)

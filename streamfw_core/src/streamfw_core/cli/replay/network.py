@@ -15,25 +15,22 @@ from streamfw_core.manager import FanoutPriority, Manager
 from streamfw_core.streams import Streams
 from streamfw_core.verbs import Verb, register
 
-__all__ = ["VERBS", "Graph", "HomeFeed", "OwnFeed", "ReplayManager", "activity_of"]
+__all__ = ["VERBS", "Graph", "HomeFeed", "OwnFeed", "ReplayManager", "activity_of", "register_verbs"]
 
 
 # Ids that no application is likely to have: the settings may import one.
-@register
 class Retweet(Verb):
     id = 9101
     infinitive = "retweet"
     past_tense = "retweeted"
 
 
-@register
 class Mention(Verb):
     id = 9102
     infinitive = "mention"
     past_tense = "mentioned"
 
 
-@register
 class Reply(Verb):
     id = 9103
     infinitive = "reply to"
@@ -44,6 +41,12 @@ VERBS: Mapping[str, type[Verb]] = {"RT": Retweet, "MT": Mention, "RE": Reply}
 """The verbs of the events file, in the order in which `Events.verbs` counts them."""
 
 _BY_PLACE = tuple(VERBS.values())
+
+
+def register_verbs() -> None:
+    """Make the verbs known to this process; not at import, as an import is no use of the command."""
+    for verb in VERBS.values():
+        register(verb)
 
 
 class HomeFeed(Feed):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,11 +15,14 @@ __all__ = ["check_output", "check_plot", "write_files"]
 _PLOT_FORMATS = (".pdf", ".png", ".svg")
 
 
-def check_output(path: Path, option: str) -> None:
+def check_output(path: Path, option: str, others: Sequence[Path] = ()) -> None:
     """Refuse a file that could not be written at the end of the run.
 
+    :param others: files that it must not be.
     :raises click.BadParameter: its folder does not exist or cannot be written to, or it is a folder itself.
     """
+    if path.resolve() in {other.resolve() for other in others}:
+        _refuse(option, f"{path} is named by another option too: it would be overwritten")
     folder = path.parent
     if path.is_dir():
         _refuse(option, f"{path} is a folder: name a file in it")
@@ -29,7 +32,7 @@ def check_output(path: Path, option: str) -> None:
         _refuse(option, f"{path} cannot be written: permission denied")
 
 
-def check_plot(path: Path) -> None:
+def check_plot(path: Path, others: Sequence[Path] = ()) -> None:
     """Refuse a plot that could not be drawn at the end of the run.
 
     :raises click.BadParameter: see `check_output`; or the name ends in no format that there is.
@@ -37,7 +40,7 @@ def check_plot(path: Path) -> None:
     """
     if path.suffix.lower() not in _PLOT_FORMATS:
         _refuse("--plot", f"{str(path)!r} must end in one of {', '.join(_PLOT_FORMATS)}")
-    check_output(path, "--plot")
+    check_output(path, "--plot", others)
     if find_spec("matplotlib") is None:
         raise click.UsageError(
             '--plot needs matplotlib, which is not installed. Install it with: python -m pip install "streamfw-core[plot]"'
@@ -69,4 +72,4 @@ def _umask() -> int:
 
 
 def _refuse(option: str, message: str) -> None:
-    raise click.BadParameter(message, param_hint=option)
+    raise click.BadParameter(message, param_hint=f"'{option}'")

@@ -11,15 +11,13 @@ Gzip is known by its content, whatever the file is called.
 
 from __future__ import annotations
 
-import gzip
-import io
 import stat
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NoReturn, cast
+from typing import NoReturn
 
 from attrs import frozen
 
@@ -29,8 +27,10 @@ __all__ = ["Events", "read_edges", "read_events"]
 
 MAX_USER_ID = 2**63 - 1
 MAX_TIMESTAMP = 253_402_300_799  # the end of the year 9999, where Python's times end
-_BUFFER = 1 << 18
+_PIECE = 1 << 16
 _LOOKED_AT = 4096
+_LONGEST_LINE = 1 << 20
+_GZIP_BITS = 16 + zlib.MAX_WBITS
 _SHOWN = 60
 
 _EDGE = ("follower followed weight", "298960 105232 1")
@@ -126,23 +126,32 @@ def read_events(path: Path, verb_names: Sequence[str], limit: int | None = None)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines of a text file, compressed with gzip or not."""
-    number = 0
+    """Numbered lines of a text file, compressed with gzip or not; all that can be read come before the error."""
+    number, rest = 0, b""
     try:
-        with _opened(path) as file:
-            for number, line in enumerate(file, 1):
-                yield number, line
+        with _opened(path) as chunks:
+            for chunk in chunks:
+                lines = (rest + chunk).split(b"\n")
+                rest = lines.pop()
+                for line in lines:
+                    number += 1
+                    yield number, line
+                if len(rest) > _LONGEST_LINE:
+                    raise _file_error(path, "it is not text: the line does not end", number + 1)
     except EOFError:
         hint = "its compressed data ends too early: is the download complete? `gzip -t` tells"
         raise _file_error(path, hint, number + 1) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
+    except zlib.error as error:
         raise _file_error(path, f"its compressed data is damaged ({error}); `gzip -t` tells", number + 1) from None
     except OSError as error:
         raise _file_error(path, f"it cannot be read: {error.strerror or error}") from None
+    if rest:
+        yield number + 1, rest
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[Iterator[bytes]]:
+    """The text of a file, in pieces."""
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
@@ -153,23 +162,40 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         raise _file_error(path, "it is a pipe or a device, which cannot be read twice: save it as a file first")
     if status.st_size == 0:
         raise _file_error(path, "it is empty")
-    with path.open("rb") as raw:
-        start = raw.read(_LOOKED_AT)
-        raw.seek(0)
+    with path.open("rb") as file:
+        start = file.read(_LOOKED_AT)
+        file.seek(0)
+        pieces = iter(lambda: file.read(_PIECE), b"")
         if start.startswith(_GZIP):
-            # The buffer around it makes reading by lines several times faster.
-            with (
-                gzip.GzipFile(fileobj=raw) as unpacked,
-                io.BufferedReader(cast("io.RawIOBase", unpacked), _BUFFER) as file,
-            ):
-                yield file
+            yield _unpacked(pieces)
             return
         for magic, name in _ARCHIVES.items():
             if start.startswith(magic):
                 raise _file_error(path, f"it is a {name} archive: unpack it first; plain text and gzip are understood")
         if b"\0" in start:
             raise _file_error(path, "it is a binary file; plain text and gzip are understood")
-        yield raw
+        yield pieces
+
+
+def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """What gzip packed (RFC 1952), which may be several members one after the other.
+
+    Not `gzip.GzipFile`, which keeps back what comes before the place where the data ends too early.
+
+    :raises EOFError: in the middle of a member.
+    :raises zlib.error: the data does not fit its checksum, or is no gzip.
+    """
+    member = zlib.decompressobj(wbits=_GZIP_BITS)
+    for piece in pieces:
+        data = piece
+        while data:
+            if member.eof:
+                member = zlib.decompressobj(wbits=_GZIP_BITS)
+            yield member.decompress(data)
+            # Zeros may fill up what follows a member.
+            data = member.unused_data.lstrip(b"\0") if member.eof else b""
+    if not member.eof:
+        raise EOFError
 
 
 def _why_missing(path: Path, error: Exception) -> str:
@@ -199,7 +225,8 @@ def _refuse(
     if any(not text.isprintable() for text in texts):
         raise _file_error(path, "it is not text; plain text and gzip are understood", number)
     if len(texts) != len(names):
-        message = f"{len(texts)} columns, {len(names)} expected: {columns!r}, such as {example!r}; got {_cut(texts)!r}"
+        count = f"{len(texts)} column{'' if len(texts) == 1 else 's'}"
+        message = f"{count}, {len(names)} expected: {columns!r}, such as {example!r}; got {_cut(texts)!r}"
         raise _file_error(path, message, number)
     for name, text in zip(names, texts, strict=True):
         problem = _wrong_verb(text, verbs) if name == "verb" else _wrong_number(name, text)
@@ -217,8 +244,8 @@ def _wrong_number(name: str, text: str) -> str | None:
     limit = MAX_TIMESTAMP if name == "timestamp" else MAX_USER_ID
     if int(text) <= limit or name == "weight":
         return None
-    hint = "seconds since 1970, not milliseconds" if name == "timestamp" else "ids"
-    return f"the {name} {shown} is larger than {limit}: {hint} are expected"
+    hint = "seconds since 1970 are expected, not milliseconds" if name == "timestamp" else "ids are below 2**63"
+    return f"the {name} is too large: {shown}; {hint}"
 
 
 def _wrong_verb(text: str, verbs: Mapping[bytes, int] | None) -> str | None:
