@@ -31,10 +31,10 @@ nitpick_ignore_regex = [("py:.*", ".*")]
 _BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
-def _from_markdown(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Code blocks, and lists whose items go on in the next line, as reStructuredText wants them."""
-    text = _BLOCK.sub(_code_block, "\n".join(lines))
-    lines[:] = text.split("\n")
+def _from_markdown(*arguments: Any) -> None:
+    """Code blocks of a docstring as reStructuredText wants them; its lines are the last argument."""
+    lines = arguments[-1]
+    lines[:] = _BLOCK.sub(_code_block, "\n".join(lines)).split("\n")
 
 
 def _code_block(match: re.Match[str]) -> str:

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from streamfw_core.errors import SettingsError
 from streamfw_core.plugins import hookspecs
 from streamfw_core.settings import resolver, sources
 
 import streamfw_core
+from streamfw_core import Streams
 from tests.docs.pages import DOCS, ROOT, page_id, pages, run_examples
 
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -82,3 +84,9 @@ def _code_of_docs() -> list[str]:
     """Code blocks and code in prose."""
     text = "\n".join(page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("*.md")))
     return re.findall(r"^```python\n.*?^```|`[^`\n]+`", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_settings_page_shows_the_message_as_it_is() -> None:
+    with pytest.raises(SettingsError) as error:
+        Streams({"storage": {}, "feeds": {"pin": {"max_length": "800", "timeline": "hot"}}})
+    assert f"```text\n{error.value}\n```" in (DOCS / "settings.md").read_text(encoding="utf-8")
