@@ -526,3 +526,8 @@ def written(application: Streams) -> list[object]:
         found += [owner for of_feed in timelines.values() for owner in of_feed.feeds]
         found += [id for of_namespace in records.values() for id in of_namespace.by_id]
     return found
+
+
+def test_what_is_written_is_seen() -> None:
+    publish(activity())
+    assert len(written(bad_inputs.made[0])) > 0

@@ -122,7 +122,10 @@ def _show(
     out.print()
     out.print(_backend_table(backends))
     complaints = [f"{info.provider} is {info.status}: {info.reason}" for info in infos if info.reason]
-    complaints += [f"{backend.name} cannot be loaded from {backend.target}: {why}" for backend, why in unusable.items()]
+    complaints += [
+        f"The {backend.kind.label} backend {backend.name!r} of {backend.provider} cannot be loaded: {why}"
+        for backend, why in unusable.items()
+    ]
     complaints += [f"Conflict: {conflict}" for conflict in conflicts]
     for complaint in complaints:
         out.print()

@@ -36,13 +36,13 @@ def check_plot(path: Path, others: Sequence[Path] = ()) -> None:
     """Refuse a plot that could not be drawn at the end of the run.
 
     :raises click.BadParameter: see `check_output`; or the name ends in no format that there is.
-    :raises click.UsageError: matplotlib is not installed.
+    :raises click.ClickException: matplotlib is not installed.
     """
     if path.suffix.lower() not in _PLOT_FORMATS:
         _refuse("--plot", f"{str(path)!r} must end in one of {', '.join(_PLOT_FORMATS)}")
     check_output(path, "--plot", others)
     if find_spec("matplotlib") is None:
-        raise click.UsageError(
+        raise click.ClickException(
             '--plot needs matplotlib, which is not installed. Install it with: python -m pip install "streamfw-core[plot]"'
         )
 
