@@ -1,12 +1,13 @@
 """Core's own backends against the conformance kit."""
 
-from streamfw_core import Activity
 from streamfw_core.metrics import Metrics, NoMetrics
 from streamfw_core.queues import TaskQueue
 from streamfw_core.queues.inline import InlineQueue
 from streamfw_core.queues.threads import ThreadsQueue
 from streamfw_core.serializers import JsonSerializer, MsgpackSerializer, Serializer
 from streamfw_core.testing import MetricsContract, SerializerContract, TaskQueueContract
+
+from streamfw_core import Activity
 
 AT_ONCE = {"attempts": 3, "pause": 0.0}
 

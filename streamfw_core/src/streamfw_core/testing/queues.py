@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -37,10 +38,10 @@ class TaskQueueContract(Contract):
     def make_queue(self) -> TaskQueue:
         raise NotImplementedError(f"{type(self).__name__} does not say what it tests: define make_queue(self)")
 
-    def make_small_queue(self, limit: int) -> TaskQueue | None:  # noqa: ARG002, PLR6301 - a hook
+    def make_small_queue(self, limit: int) -> TaskQueue | None:
         return None
 
-    def settle(self, queue: TaskQueue) -> None:  # noqa: PLR6301 - a hook
+    def settle(self, queue: TaskQueue) -> None:
         queue.drain(PATIENCE)
 
     # --- around each test ---
@@ -90,7 +91,9 @@ class TaskQueueContract(Contract):
             queue.enqueue(message, FanoutPriority.NORMAL)
         self.settle(queue)
         same({*self._executed}, {*messages}, "C20", "the bytes of messages")
-        check(all(type(message) is bytes for message in self._executed), "C20", "a handler gets something else than bytes")
+        check(
+            all(type(message) is bytes for message in self._executed), "C20", "a handler gets something else than bytes"
+        )
 
     @promise("C20")
     def test_messages_that_executing_enqueues_are_executed(self) -> None:
@@ -144,7 +147,12 @@ class TaskQueueContract(Contract):
         queue = self._queue(handler)
         queue.enqueue(b"all", FanoutPriority.NORMAL)
         self.settle(queue)
-        same(self._executed, [b"all", b"rest", b"rest"], "C8", "what is executed of a message that fails in part, then again")
+        same(
+            self._executed,
+            [b"all", b"rest", b"rest"],
+            "C8",
+            "what is executed of a message that fails in part, then again",
+        )
 
     @promise("C23")
     def test_what_can_never_succeed_is_given_up_and_reported(self) -> None:
@@ -179,7 +187,11 @@ class TaskQueueContract(Contract):
             errors.append(error)
         if queue.scope is Scope.PROCESS:
             told = [text for error in errors for text in (str(error), *map(str, getattr(error, "errors", ())))]
-            check(any("the reason" in text for text in told), "C23", f"a message was given up, and nobody was told why: {told}")
+            check(
+                any("the reason" in text for text in told),
+                "C23",
+                f"a message was given up, and nobody was told why: {told}",
+            )
         check({b"good", b"better"} <= {*self._executed}, "C23", "a message that failed for good stopped the others")
         times = self._executed.count(b"bad")
         check(times < 100, "C23", f"a message that can never succeed was executed {times} times")
@@ -252,13 +264,15 @@ class TaskQueueContract(Contract):
         go_on.set()
         publisher.join(PATIENCE)
         self.settle(queue)
-        check(waiting < 60, "C21", f"{waiting} messages were accepted while none was executed, and 5 may wait: memory is not bounded")
+        check(
+            waiting < 60,
+            "C21",
+            f"{waiting} messages were accepted while none was executed, and 5 may wait: memory is not bounded",
+        )
         same(len({*self._executed}), 100, "C20", "how many messages were executed after publishers had to wait")
 
 
 def _swallowing_failures(close: Callable[[], None]) -> None:
     """Close a queue in which a test made messages fail."""
-    try:
+    with suppress(FanoutFailed):
         close()
-    except FanoutFailed:
-        pass

@@ -24,11 +24,11 @@ class RecordingQueue:
     def bind(self, handler: Handler) -> None:
         self._handler = handler
 
-    def enqueue(self, message: bytes, priority: FanoutPriority) -> None:  # noqa: ARG002 - the protocol's
+    def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
         self.waiting.append(message)
         self.recorded.append(message)
 
-    def drain(self, timeout: float | None = None) -> None:  # noqa: ARG002 - the protocol's
+    def drain(self, timeout: float | None = None) -> None:
         """Execute what waits, and what that enqueues, in order."""
         while self.waiting:
             self.execute(self.waiting.pop(0))
@@ -41,7 +41,7 @@ class RecordingQueue:
 
     def replay(self, seed: int) -> None:
         """Execute all that was recorded, some of it twice, in a random order; then what that enqueued, likewise."""
-        random = Random(seed)  # noqa: S311 - a test needs no secrets
+        random = Random(seed)
         delivered = 0
         for _ in range(3):
             late = self.recorded[delivered:]

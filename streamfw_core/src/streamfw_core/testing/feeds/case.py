@@ -55,7 +55,7 @@ class FeedCase(StorageCase):
             "activity_namespace": self._activities,
             **attributes,
         }
-        made = type(f"Kit{number}Feed", (base,), described)
+        made: type[Feed] = type(f"Kit{number}Feed", (base,), described)
         self._namespaces.append(made.key_format)
         self.streams.prepare(made)
         return made
@@ -87,7 +87,9 @@ class FeedCase(StorageCase):
 
     def tied_activities(self, number: int) -> list[Activity]:
         """Activities of one millisecond, oldest id first."""
-        return sorted((self.activity(each, milliseconds=0) for each in range(number)), key=lambda each: each.serialization_id)
+        return sorted(
+            (self.activity(each, milliseconds=0) for each in range(number)), key=lambda each: each.serialization_id
+        )
 
     def shown(self, manager: Manager, owner: Id) -> list[int]:
         """The ids of what a follower's feed shows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -94,7 +94,12 @@ class ContentContract(FeedCase):
         for activity in activities[4:9]:
             feed_class.remove_activity(activity, streams=self.streams)
         left = [*activities[:8:-1], *activities[3::-1]]
-        same(ids_of(feed[:]), ids_of(left), "C10", "a feed of which five activities were removed from the activity storage")
+        same(
+            ids_of(feed[:]),
+            ids_of(left),
+            "C10",
+            "a feed of which five activities were removed from the activity storage",
+        )
         page = feed.page(5)
         same(ids_of(page), ids_of(left[:5]), "C10", "a page across entries without an activity")
         same(page.missing, 5, "C10", "how many entries the page passed over")
@@ -120,6 +125,7 @@ class ContentContract(FeedCase):
         feed = self.feed(timeline)
         activities = [self.activity(number) for number in range(5)]
         feed.add_many(activities)
+        Bomb.exploded = False
         payloads = (pickle.dumps(Bomb()), b"\x00", b"__import__('os')", b"")
         for number, payload in enumerate(payloads):
             self._spoil(feed, activities[2].serialization_id, payload, number)
@@ -152,10 +158,20 @@ class ContentContract(FeedCase):
         for owner, activity in zip(HOSTILE_OWNERS, activities, strict=True):
             feed_class(owner, streams=self.streams).add(activity)
         for owner, activity in zip(HOSTILE_OWNERS, activities, strict=True):
-            same(ids_of(feed_class(owner, streams=self.streams)), ids_of([activity]), "C26", f"the feed of owner {owner[:40]!r}")
+            same(
+                ids_of(feed_class(owner, streams=self.streams)),
+                ids_of([activity]),
+                "C26",
+                f"the feed of owner {owner[:40]!r}",
+            )
         feed_class(HOSTILE_OWNERS[0], streams=self.streams).delete()
         for owner in HOSTILE_OWNERS[1:]:
-            same(feed_class(owner, streams=self.streams).count(), 1, "C26", f"the feed of owner {owner[:40]!r} after a delete()")
+            same(
+                feed_class(owner, streams=self.streams).count(),
+                1,
+                "C26",
+                f"the feed of owner {owner[:40]!r} after a delete()",
+            )
 
     @both_timelines
     @promise("C26")

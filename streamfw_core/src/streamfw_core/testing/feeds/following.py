@@ -23,7 +23,7 @@ class FollowingContract(FeedCase):
             same(ids_of(manager.get_feeds(1)["normal"]), ids_of(activities[:2:-1]), "C6", "the feed of a new follower")
         manager.follow_many_users(2, [7, 9], async_=False)
         same(ids_of(manager.get_feeds(2)["normal"]), ids_of(activities[:2:-1]), "C6", "the feed of one who follows two")
-        same([*manager.get_feeds(2)["normal"]][0], activities[6], "C25", "an activity that was copied")
+        same(manager.get_feeds(2)["normal"][0], activities[6], "C25", "an activity that was copied")
 
     @both_timelines
     @promise("C28")
@@ -39,7 +39,12 @@ class FollowingContract(FeedCase):
         manager.unfollow_user(1, 7)
         self.queue.drain()
         same(self.shown(manager, 1), ids_of(of_nine[::-1]), "C28", "the feed of a follower who unfollowed one of two")
-        same(ids_of(manager.get_user_feed(7)), ids_of(of_seven[::-1]), "C28", "the own feed of the one who was unfollowed")
+        same(
+            ids_of(manager.get_user_feed(7)),
+            ids_of(of_seven[::-1]),
+            "C28",
+            "the own feed of the one who was unfollowed",
+        )
 
     @both_timelines
     @promise("C28")
@@ -59,7 +64,9 @@ class FollowingContract(FeedCase):
         new = self.activity(9)
         manager.add_user_activity(7, new)
         self.queue.drain()
-        same(self.shown(manager, 1), ids_of([new]), "C28", "a feed after something was published later than the unfollow")
+        same(
+            self.shown(manager, 1), ids_of([new]), "C28", "a feed after something was published later than the unfollow"
+        )
 
     @both_timelines
     @promise("C28", "C9")

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from streamfw_core.activity import Activity
 from streamfw_core.errors import NotInFeed
+from streamfw_core.ids import Id
 from streamfw_core.testing.feeds.case import MOMENT, FeedCase, both_timelines, ids_of
 from streamfw_core.testing.promises import check, promise, same
 from streamfw_core.verbs import Love
@@ -61,7 +62,9 @@ class SelectingContract(FeedCase):
     def test_filters_add_up(self, timeline: str) -> None:
         feed, activities = self.feed(timeline), self.tied_activities(9)
         feed.add_many(activities)
-        inner = feed.filter(activity_id__gt=activities[2]).filter(activity_id__lte=activities[6], activity_id__gte=activities[1])
+        inner = feed.filter(activity_id__gt=activities[2]).filter(
+            activity_id__lte=activities[6], activity_id__gte=activities[1]
+        )
         same(ids_of(inner), ids_of(activities[6:2:-1]), "C3", "a feed filtered three times")
         same(ids_of(inner[1:3]), ids_of(activities[5:3:-1]), "C3", "a slice of a filtered feed")
         same(ids_of(inner.filter(activity_id__lt=activities[3])), [], "C3", "a feed filtered until nothing is left")
@@ -79,7 +82,9 @@ class SelectingContract(FeedCase):
             seen += ids_of(page)
             check(len(seen) <= 230, "C3", "walking by activity_id__lt visits activities again")
             page = feed.filter(activity_id__lt=page[-1])[:20]
-        same(seen, ids_of(activities[::-1]), "C3", "a walk by activity_id__lt through 230 activities of one millisecond")
+        same(
+            seen, ids_of(activities[::-1]), "C3", "a walk by activity_id__lt through 230 activities of one millisecond"
+        )
 
     @both_timelines
     @promise("C3")
@@ -106,7 +111,12 @@ class SelectingContract(FeedCase):
         feed.add_many(self.activity(number) for number in (20, 21))
         feed.remove(page.items[3])
         rest = feed.page(10, after=page.next_cursor)
-        same(ids_of(rest), ids_of(self.activity(number) for number in range(5, -1, -1)), "C3", "the page after adds and a removal")
+        same(
+            ids_of(rest),
+            ids_of(self.activity(number) for number in range(5, -1, -1)),
+            "C3",
+            "the page after adds and a removal",
+        )
 
     @both_timelines
     @promise("C4")
@@ -125,12 +135,17 @@ class SelectingContract(FeedCase):
     @promise("C5", "C26")
     def test_ids_may_be_integers_strings_or_uuids(self, timeline: str) -> None:
         feed_class = self.feed_class(timeline)
-        owners = (13, "tea", UUID(int=13), "13:x", -5, "a b")
+        owners: tuple[Id, ...] = (13, "tea", UUID(int=13), "13:x", -5, "a b")
         for number, owner in enumerate(owners):
             activity = Activity(owner, Love, owner, target=owner, time=self.activity(number).time)
             feed_class(owner, streams=self.streams).add(activity)
             same(feed_class(owner, streams=self.streams)[:], [activity], "C5", f"the feed of owner {owner!r}")
-        same(ids_of(feed_class("13", streams=self.streams)), ids_of(feed_class(13, streams=self.streams)), "C5", "owners 13 and '13'")
+        same(
+            ids_of(feed_class("13", streams=self.streams)),
+            ids_of(feed_class(13, streams=self.streams)),
+            "C5",
+            "owners 13 and '13'",
+        )
 
     @both_timelines
     @promise("C2")

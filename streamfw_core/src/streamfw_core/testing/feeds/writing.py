@@ -55,7 +55,12 @@ class FeedWritingContract(FeedCase):
         feed.trim(2)
         same(ids_of(feed), ids_of(activities[:3:-1]), "C7", "a feed after trim(2)")
         feed.add(activities[0])
-        same(ids_of(feed), ids_of([*activities[:3:-1], activities[0]]), "C7", "a trimmed feed after something was added anew")
+        same(
+            ids_of(feed),
+            ids_of([*activities[:3:-1], activities[0]]),
+            "C7",
+            "a trimmed feed after something was added anew",
+        )
         feed.trim(0)
         same((ids_of(feed), feed.count()), ([], 0), "C7", "a feed after trim(0)")
         feed.add_many(activities[:2])
@@ -107,7 +112,12 @@ class FeedWritingContract(FeedCase):
         manager.get_feeds(1)["normal"].remove(activities[1])
         manager.get_feeds(2)["normal"].delete()
         self.queue.replay(1)
-        same(self.shown(manager, 1), ids_of([activities[2], activities[0]]), "C9", "a feed after a removal and late deliveries")
+        same(
+            self.shown(manager, 1),
+            ids_of([activities[2], activities[0]]),
+            "C9",
+            "a feed after a removal and late deliveries",
+        )
         same(self.shown(manager, 2), [], "C9", "a deleted feed after late deliveries")
         manager.get_feeds(1)["normal"].add(activities[1])
         same(self.shown(manager, 1), ids_of(activities[::-1]), "C9", "a feed after the removed activity was added anew")

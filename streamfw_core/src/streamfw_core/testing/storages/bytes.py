@@ -52,7 +52,11 @@ class BytesContract(StorageCase):
         self.put(spec, "a", [id], payload=MEGABYTE)
         self.storage.store(namespace, [Record(other, self.stamp(1), MEGABYTE)])
         found = self.payload(spec, "a", id)
-        check(found == MEGABYTE, "C25", f"an inline payload of a megabyte came back as {len(found or b'')} bytes, or changed")
+        check(
+            found == MEGABYTE,
+            "C25",
+            f"an inline payload of a megabyte came back as {len(found or b'')} bytes, or changed",
+        )
         record = self.storage.load(namespace, [other])[0]
         stored = None if record is None else record.payload
         check(stored == MEGABYTE, "C25", f"a record of a megabyte came back as {len(stored or b'')} bytes, or changed")
@@ -64,6 +68,11 @@ class BytesContract(StorageCase):
             self.put(spec, "a", [id], stamp=number)
             self.storage.store(namespace, [Record(id, self.stamp(number), b"x")])
         stamps = [self.stamp(number) for number in range(3)]
-        same([entry.stamp for entry in self.entries(spec, "a")], stamps[::-1], "C25", "stamps of entries, in microseconds")
+        same(
+            [entry.stamp for entry in self.entries(spec, "a")],
+            stamps[::-1],
+            "C25",
+            "stamps of entries, in microseconds",
+        )
         found = [record and record.stamp for record in self.storage.load(namespace, ids)]
         same(found, stamps, "C25", "stamps of records, in microseconds")

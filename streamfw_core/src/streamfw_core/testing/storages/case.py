@@ -36,7 +36,7 @@ class StorageCase(Contract):
     def make_storage(self, name: str) -> Storage:
         raise NotImplementedError(f"{type(self).__name__} does not say what it tests: define make_storage(self, name)")
 
-    def spoil_feed(self, storage: Storage, spec: FeedSpec, owner: str) -> bool:  # noqa: ARG002, PLR6301 - a hook
+    def spoil_feed(self, storage: Storage, spec: FeedSpec, owner: str) -> bool:
         return False
 
     # --- around each test ---

@@ -19,7 +19,7 @@ def _operations(*kinds: Kind, ids: int) -> st.SearchStrategy[list[Operation]]:
     """Few ids and stamps, so that operations meet; an update shares no stamp with an add, whose tie nothing decides."""
     stamps = st.integers(1, 8)
     operation = st.builds(
-        lambda kind, id, stamp: Operation(kind, id, 2 * stamp + (kind == "update")),
+        lambda kind, number, stamp: Operation(kind, number, 2 * stamp + (kind == "update")),
         st.sampled_from(kinds),
         st.integers(0, ids - 1),
         stamps,
@@ -47,7 +47,11 @@ class HistoriesContract(StorageCase):
 
     @promise("C6", "C7")
     @EXAMPLES
-    @given(st.lists(st.tuples(st.sampled_from(["add", "add", "trim"]), st.lists(st.integers(0, 12), max_size=8)), max_size=12))
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from(["add", "add", "trim"]), st.lists(st.integers(0, 12), max_size=8)), max_size=12
+        )
+    )
     def test_a_feed_with_a_cap_shows_the_newest(self, history: list[tuple[str, list[int]]]) -> None:
         spec, base = self._capped, self._fresh_ids()
         owner = f"owner-{base >> 8}"
@@ -69,7 +73,9 @@ class HistoriesContract(StorageCase):
     @given(
         st.sets(st.integers(0, 30)),
         st.lists(
-            st.tuples(st.integers(0, 31), st.integers(0, 31), st.integers(0, 9), st.none() | st.integers(0, 12), st.booleans()),
+            st.tuples(
+                st.integers(0, 31), st.integers(0, 31), st.integers(0, 9), st.none() | st.integers(0, 12), st.booleans()
+            ),
             min_size=1,
             max_size=5,
         ),
@@ -81,13 +87,15 @@ class HistoriesContract(StorageCase):
         owner = f"owner-{base >> 8}"
         self.put(spec, owner, [base + number for number in numbers], payload=b"x")
         queries = [
-            Query(owner, start, stop, base + lower, base + upper, oldest_first) for lower, upper, start, stop, oldest_first in asked
+            Query(owner, start, stop, base + lower, base + upper, oldest_first)
+            for lower, upper, start, stop, oldest_first in asked
         ]
         shown = [base + number for number in numbers]
         pages = self.storage.read(spec, queries)
         counts = self.storage.stats(spec, queries)
         for query, page, stats in zip(queries, pages, counts, strict=True):
-            words = f"[{query.start}:{query.stop}] of ids {query.lower - base} to {query.upper - base} among {sorted(numbers)}"
+            bounds = f"{query.lower - base} to {query.upper - base}"
+            words = f"slice [{query.start}:{query.stop}] of ids {bounds} among {sorted(numbers)}"
             within = model.page(shown, 0, None, query.lower, query.upper, oldest_first=query.oldest_first)
             same([entry.id for entry in page.entries], within[query.start : query.stop], "C3", words)
             same(stats.entries, len(within), "C3", f"the count for {words}")

@@ -11,7 +11,7 @@ __all__ = ["HOSTILE_OWNERS", "IsolationContract"]
 
 HOSTILE_OWNERS = (
     "1", "11", "a", "A", "a:b", "a:", ":a", "a/b", "../a", "a%3Ab", "%", "%(user_id)s", "{user_id}", "{a}", "*", "?", "[a]",
-    "a b", " a", "a\0b", "a\nb", "'; DROP TABLE feeds; --", '"', "\\", "$(id)", "é", "e\u0301", "\u202e", "😀", "ı", "K", "-", "~",
+    "a b", " a", "a\0b", "a\nb", "'; DROP TABLE feeds; --", '"', "\\", "$(id)", "é", "e\u0301", "\u202e", "😀", "K", "-", "~",
     "0", "00", "-1", "1.0", "None", "x" * 600,
 )  # fmt: skip
 
@@ -56,15 +56,30 @@ class IsolationContract(StorageCase):
         for spec, id in zip(specs, ids, strict=True):
             self.put(spec, "a", [id])
         for spec, id in zip(specs, ids, strict=True):
-            same(self.ids(spec, "a"), [id], "C26", f"the feed of key_format {spec.namespace!r}, beside {len(specs) - 1} others")
+            same(
+                self.ids(spec, "a"),
+                [id],
+                "C26",
+                f"the feed of key_format {spec.namespace!r}, beside {len(specs) - 1} others",
+            )
 
     @promise("C26")
     def test_what_is_remembered_concerns_one_feed_class(self) -> None:
         one, other, id = self.spec(inline=True), self.spec(inline=True), MILLISECOND
         self.storage.remember(one, removes=[Removal(id, self.stamp(5))], updates=[self.entry(id + 1, 5, b"updated")])
         self.put(other, "a", [id, id + 1], stamp=1, payload=b"x")
-        same(self.ids(other, "a"), [id + 1, id], "C26", "a feed of another class than the one whose removal is remembered")
-        same(self.payload(other, "a", id + 1), b"x", "C26", "a payload of another class than the one whose update is remembered")
+        same(
+            self.ids(other, "a"),
+            [id + 1, id],
+            "C26",
+            "a feed of another class than the one whose removal is remembered",
+        )
+        same(
+            self.payload(other, "a", id + 1),
+            b"x",
+            "C26",
+            "a payload of another class than the one whose update is remembered",
+        )
 
     @promise("C26")
     def test_namespaces_of_records_stay_apart(self) -> None:
@@ -82,7 +97,11 @@ class IsolationContract(StorageCase):
         spec, namespace = self.spec(), self.namespace()
         prefix = spec.namespace.removesuffix("%(user_id)s")
         starred = self.spec(key_format=f"{prefix}*:%(user_id)s")
-        neighbours = [self.spec(), self.spec(key_format=f"{prefix}x:%(user_id)s"), self.spec(key_format=f"x{prefix}%(user_id)s")]
+        neighbours = [
+            self.spec(),
+            self.spec(key_format=f"{prefix}x:%(user_id)s"),
+            self.spec(key_format=f"x{prefix}%(user_id)s"),
+        ]
         records = [namespace, f"{namespace}:x", f"x{namespace}"]
         self._namespaces += records[1:]
         for each in (spec, starred, *neighbours):
@@ -99,7 +118,11 @@ class IsolationContract(StorageCase):
         for each in neighbours:
             same(self.ids(each, "a"), [MILLISECOND], "C26", "a feed of another namespace after a flush")
         for name in records[1:]:
-            check(self.storage.load(name, [MILLISECOND])[0], "C26", f"a flush of {namespace!r} deleted a record in {name!r}")
+            check(
+                self.storage.load(name, [MILLISECOND])[0],
+                "C26",
+                f"a flush of {namespace!r} deleted a record in {name!r}",
+            )
 
     @promise("C26")
     def test_feeds_work_after_a_flush(self) -> None:

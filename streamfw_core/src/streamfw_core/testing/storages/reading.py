@@ -50,7 +50,12 @@ class ReadingContract(StorageCase):
             expected = [id for id in ids if id >= bound]
             for oldest_first in (True, False):
                 found = self.ids(spec, Query("a", lower=bound, oldest_first=oldest_first))
-                same(found, expected if oldest_first else expected[::-1], "C3", f"entries with id >= {bound} (lower, inclusive)")
+                same(
+                    found,
+                    expected if oldest_first else expected[::-1],
+                    "C3",
+                    f"entries with id >= {bound} (lower, inclusive)",
+                )
 
     @promise("C3")
     def test_upper_bound_is_exact(self) -> None:
@@ -60,7 +65,12 @@ class ReadingContract(StorageCase):
             expected = [id for id in ids if id <= bound]
             for oldest_first in (True, False):
                 found = self.ids(spec, Query("a", upper=bound, oldest_first=oldest_first))
-                same(found, expected if oldest_first else expected[::-1], "C3", f"entries with id <= {bound} (upper, inclusive)")
+                same(
+                    found,
+                    expected if oldest_first else expected[::-1],
+                    "C3",
+                    f"entries with id <= {bound} (upper, inclusive)",
+                )
 
     @promise("C3")
     def test_both_bounds_together_are_exact(self) -> None:
@@ -90,7 +100,7 @@ class ReadingContract(StorageCase):
                 for stop in (*range(start, 9), None):
                     query = Query("a", start, stop, *bounds, oldest_first)
                     order = "oldest" if oldest_first else "newest"
-                    words = f"[{start}:{stop}] {order} first of {len(within)} entries"
+                    words = f"slice [{start}:{stop}] of {len(within)} entries, {order} first"
                     same(self.ids(spec, query), ordered[start:stop], "C3", words)
 
     @promise("C3")
@@ -103,10 +113,8 @@ class ReadingContract(StorageCase):
             while page := self.ids(spec, query):
                 seen += page
                 check(len(seen) <= len(ids), "C3", "walking the feed visits entries again, or never ends")
-                if oldest_first:
-                    query = query._replace(lower=page[-1] + 1)
-                else:
-                    query = query._replace(upper=page[-1] - 1)
+                last = page[-1]
+                query = query._replace(lower=last + 1) if oldest_first else query._replace(upper=last - 1)
             same(seen, ids if oldest_first else ids[::-1], "C3", "a walk through 400 entries of one millisecond")
 
     @promise("C4")
@@ -123,6 +131,7 @@ class ReadingContract(StorageCase):
         same([*again.entries], remembered, "C4", "the same read, twice")
         same([*first.entries], remembered, "C4", "a page that was read before")
         self.put(spec, "a", [MILLISECOND + 2**64], stamp=2)
+        self.storage.read(spec, [query])
         same([*first.entries], remembered, "C4", "a page that was read, after something was added to the feed")
         same(self.ids(spec, "a"), [MILLISECOND + 2**64, *ids[::-1]], "C4", "the feed after reads of every kind")
 

@@ -94,7 +94,12 @@ class StampsContract(StorageCase):
         self.put(spec, "a", [id], stamp=2)
         self.remove(spec, "a", [id], stamp=3)
         same(self.ids(spec, "a"), [id], "C9", "an entry added at 1 and 5, after the removal of 3")
-        same([entry.stamp for entry in self.entries(spec, "a")], [self.stamp(5)], "C9", "the stamp of an entry added at 1, 5 and 2")
+        same(
+            [entry.stamp for entry in self.entries(spec, "a")],
+            [self.stamp(5)],
+            "C9",
+            "the stamp of an entry added at 1, 5 and 2",
+        )
 
     @promise("C9")
     def test_remembered_removals_hold_for_every_feed(self) -> None:
@@ -104,7 +109,9 @@ class StampsContract(StorageCase):
         same(self.ids(spec, "present"), ids[::-1], "C9", "a feed that held the entry when its removal was remembered")
         for stamp in (4, 5):
             outcome = self.write(spec, Write(["new", "other"], puts=[self.entry(id, stamp) for id in ids]))
-            self.counted(outcome.added, 4 if stamp == 4 else 0, "three entries, one remembered as removed, to two feeds")
+            self.counted(
+                outcome.added, 4 if stamp == 4 else 0, "three entries, one remembered as removed, to two feeds"
+            )
             self.put(spec, "third", [ids[1]], stamp=stamp)
         for owner in ("new", "other"):
             same(self.ids(spec, owner), [ids[2], ids[0]], "C9", "a feed that gets an entry remembered as removed")
@@ -120,7 +127,12 @@ class StampsContract(StorageCase):
         self.remove(spec, "a", [id], stamp=4)
         self.put(spec, "a", [id], stamp=6)
         self.put(spec, "b", [id], stamp=6)
-        same([self.ids(spec, owner) for owner in "ab"], [[], []], "C9", "an entry of 6, its removals of 7 and 3 remembered")
+        same(
+            [self.ids(spec, owner) for owner in "ab"],
+            [[], []],
+            "C9",
+            "an entry of 6, its removals of 7 and 3 remembered",
+        )
 
     @promise("C9")
     def test_remembered_updates_meet_adds_that_arrive_later(self) -> None:
@@ -144,7 +156,9 @@ class StampsContract(StorageCase):
         outcome = self.write(spec, Write(["a", "b"], updates=[self.entry(id, 3, b"new"), self.entry(other, 3, b"new")]))
         self.counted(outcome.added, 0, "updates")
         same(self.payload(spec, "a", id), b"new", "C6", "an entry after its update")
-        same((self.ids(spec, "a"), self.ids(spec, "b")), ([id], []), "C6", "feeds after updates of what they do not hold")
+        same(
+            (self.ids(spec, "a"), self.ids(spec, "b")), ([id], []), "C6", "feeds after updates of what they do not hold"
+        )
 
     @promise("C9")
     def test_of_updates_and_adds_the_newest_payload_stays(self) -> None:

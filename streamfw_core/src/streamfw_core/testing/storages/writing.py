@@ -98,18 +98,22 @@ class WritingContract(StorageCase):
         spec, (old, new) = self.spec(), tied(2)
         owners = [f"user-{number}" for number in range(600)]
         self.write(spec, Write(owners[::3], puts=[self.entry(old)]))
-        self.counted(self.write(spec, Write(owners, puts=[self.entry(new)])).added, 600, "one entry to 600 feeds")
+        added = self.write(spec, Write(owners, puts=[self.entry(new)])).added
         pages = self.storage.read(spec, [Query(owner) for owner in owners])
         found = {owner: [entry.id for entry in page.entries] for owner, page in zip(owners, pages, strict=True)}
-        wrong = [owner for number, owner in enumerate(owners) if found[owner] != ([new, old] if number % 3 == 0 else [new])]
+        wrong = [
+            owner for number, owner in enumerate(owners) if found[owner] != ([new, old] if number % 3 == 0 else [new])
+        ]
         check(not wrong, "C8", f"a batch over 600 feeds left {len(wrong)} of them wrong, such as {wrong[:3]}")
+        self.counted(added, 600, "one entry to 600 feeds")
 
     @promise("C8")
     def test_every_entry_of_a_batch_is_written(self) -> None:
         spec, ids = self.spec(keep=2000), tied(1500)
-        self.counted(self.put(spec, "a", ids[::2] + ids[1::2]).added, 1500, "1,500 entries at once")
+        added = self.put(spec, "a", ids[::2] + ids[1::2]).added
         found = self.ids(spec, "a")
         check(found == ids[::-1], "C8", f"1,500 entries put at once: the feed shows {len(found)}, or in another order")
+        self.counted(added, 1500, "1,500 entries at once")
 
     @promise("C8")
     def test_writes_of_a_batch_are_applied_in_their_order(self) -> None:
@@ -150,8 +154,8 @@ class WritingContract(StorageCase):
         storage.clear(spec, [], keep=0, stamp=self.stamp(5))
         for update in (False, True):
             storage.store(namespace, [], update=update)
-        nothing = (storage.read(spec, []), storage.stats(spec, []), storage.load(namespace, []))
-        same([*map(list, nothing)], [[], [], []], "C11", "reads of nothing")
+        found = ([*storage.read(spec, [])], [*storage.stats(spec, [])], [*storage.load(namespace, [])])
+        same(found, ([], [], []), "C11", "reads of nothing")
         same([*storage.locate(spec, Query("a"), [])], [], "C11", "positions of nothing")
         same(self.ids(spec, "a"), [MILLISECOND], "C11", "a feed after writes of nothing")
 

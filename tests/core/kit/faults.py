@@ -1,0 +1,795 @@
+"""Storages with one fault each, and the promise that the kit must say it breaks.
+
+`FAULTS` is the table: name -> what is wrong, and which promise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import Final
+
+from attrs import evolve, frozen
+from streamfw_core.errors import StorageError
+from streamfw_core.storage import (
+    Capabilities,
+    Change,
+    Entry,
+    FeedSpec,
+    Outcome,
+    Page,
+    Query,
+    Record,
+    Removal,
+    Scope,
+    Stats,
+    Storage,
+    Write,
+)
+from streamfw_memory.storage import MemoryStorage
+from streamfw_memory.remembering import Memory
+from streamfw_memory.timelines import Timelines
+
+MANY = 10**6
+
+
+@frozen
+class Fault:
+    """A storage, and the promise that it breaks."""
+
+    make: Callable[[str], Storage]
+    promise: str
+    words: str
+    """What is wrong with it: the docstring of its class."""
+
+    @property
+    def name(self) -> str:
+        return getattr(self.make, "__name__", "")
+
+
+FAULTS: Final[dict[str, Fault]] = {}
+"""Name -> fault."""
+
+
+def breaks(promise: str) -> Callable[[type[MemoryStorage]], type[MemoryStorage]]:
+    def listed(storage: type[MemoryStorage]) -> type[MemoryStorage]:
+        FAULTS[storage.__name__] = Fault(storage, promise, (storage.__doc__ or "").strip())
+        return storage
+
+    return listed
+
+
+def pages(storage: MemoryStorage, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+    """What a storage without a fault would return."""
+    return MemoryStorage.read(storage, spec, queries)
+
+
+# --- order, bounds, offsets -------------------------------------------------------------------------------------
+
+
+@breaks("C2")
+class LosesTieOrder(MemoryStorage):
+    """Entries of one millisecond come in any order."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        return [_by(page, lambda entry: (-(entry.id >> 64), entry.id)) for page in pages(self, spec, queries)]
+
+
+@breaks("C2")
+class TruncatesIdsTo64Bits(MemoryStorage):
+    """Ids are kept in 64 bits."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        return super().write(spec, _with_ids(writes, lambda whole: whole % 2**64), report=report)
+
+
+@breaks("C2")
+class KeepsIdsAsFloats(MemoryStorage):
+    """Ids are kept as floating-point numbers, as scores of a sorted set are."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        return super().write(spec, _with_ids(writes, lambda whole: int(float(whole))), report=report)
+
+
+@breaks("C2")
+class LocatesFromTheNewest(MemoryStorage):
+    """Positions count from the newest, whatever the order."""
+
+    def locate(self, spec: FeedSpec, query: Query, ids: Sequence[int]) -> list[int | None]:
+        return super().locate(spec, query._replace(oldest_first=False), ids)
+
+
+@breaks("C3")
+class LosesTheLowerBound(MemoryStorage):
+    """The entry at the lower bound is lost: `>` where `>=` was asked for."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        return super().read(
+            spec, [query._replace(lower=query.lower + 1) if query.lower else query for query in queries]
+        )
+
+
+@breaks("C3")
+class LosesTheUpperBound(MemoryStorage):
+    """The entry at the upper bound is lost: `<` where `<=` was asked for."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        return super().read(spec, [query._replace(upper=query.upper - 1) for query in queries])
+
+
+@breaks("C3")
+class GoesBelowTheLowerBound(MemoryStorage):
+    """The entry just below the lower bound is shown: `filter(activity_id__gt=...)` includes the boundary."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        return super().read(spec, [query._replace(lower=max(0, query.lower - 1)) for query in queries])
+
+
+@breaks("C3")
+class GoesAboveTheUpperBound(MemoryStorage):
+    """The entry just above the upper bound is shown: walking by `activity_id__lt` repeats entries."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        return super().read(spec, [query._replace(upper=query.upper + 1) for query in queries])
+
+
+@breaks("C3")
+class ComparesMilliseconds(MemoryStorage):
+    """Bounds are compared by time alone, so that a page ends in the middle of a millisecond."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        return super().read(spec, [query._replace(lower=query.lower >> 64 << 64) for query in queries])
+
+
+@breaks("C3")
+class OffsetsFromTheNewest(MemoryStorage):
+    """Offsets count from the newest entry, also when the oldest come first."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        found = pages(self, spec, [query._replace(oldest_first=False) for query in queries])
+        return [
+            _by(page, lambda entry: entry.id) if query.oldest_first else page
+            for query, page in zip(queries, found, strict=True)
+        ]
+
+
+@breaks("C3")
+class IncludesTheStop(MemoryStorage):
+    """`stop` is inclusive, as in a server's range command."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        asked = [query if query.stop is None else query._replace(stop=query.stop + 1) for query in queries]
+        return super().read(spec, asked)
+
+
+@breaks("C3")
+class CountsWithoutBounds(MemoryStorage):
+    """Counts ignore the bounds."""
+
+    def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
+        return super().stats(spec, [Query(query.owner) for query in queries])
+
+
+@breaks("C4")
+class PopsOnRead(MemoryStorage):
+    """Reading takes the entries out."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        found = super().read(spec, queries)
+        for query in queries:
+            self._of(spec).feeds.pop(query.owner, None)
+        return found
+
+
+@breaks("C4")
+class HandsOutItsOwnList(MemoryStorage):
+    """A page is the storage's own list, which changes when the feed does."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        found = []
+        for query, page in zip(queries, pages(self, spec, queries), strict=True):
+            mine = self.__dict__.setdefault("lists", {}).setdefault((spec.namespace, query.owner), [])
+            mine[:] = page.entries
+            found.append(Page(mine, page.payloads))
+        return found
+
+
+# --- the cap ----------------------------------------------------------------------------------------------------
+
+
+@breaks("C7")
+class TrimsTheWrongEnd(MemoryStorage):
+    """A full feed loses its newest entries."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        outcome = super().write(evolve(spec, keep=MANY), writes, report=report)
+        for entries in self._of(spec).feeds.values():
+            del entries[spec.keep :]
+        return outcome
+
+
+@breaks("C7")
+class IgnoresTheCap(MemoryStorage):
+    """Feeds grow without end."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        return super().write(evolve(spec, keep=MANY), writes, report=report)
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        return super().read(evolve(spec, keep=MANY), queries)
+
+
+@breaks("C7")
+class ShowsItsSlack(MemoryStorage):
+    """The slack that a storage may keep is counted."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        return super().write(evolve(spec, keep=spec.keep + 2), writes, report=report)
+
+    def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
+        return super().stats(evolve(spec, keep=spec.keep + 2), queries)
+
+
+@breaks("C7")
+class TrimsOneTooMany(MemoryStorage):
+    """`clear(keep=n)` keeps n - 1."""
+
+    def clear(self, spec: FeedSpec, owners: Sequence[str], *, keep: int, stamp: int) -> None:
+        super().clear(spec, owners, keep=max(0, keep - 1), stamp=stamp)
+
+
+# --- idempotence and counts -------------------------------------------------------------------------------------
+
+
+@breaks("C6")
+class ForgetsIdempotence(MemoryStorage):
+    """Adding again adds a second entry."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        feeds = self._of(spec).feeds
+        again = [
+            (owner, put)
+            for write in writes
+            for owner in write.owners
+            for put in write.puts
+            if any(entry.id == put.id for entry in feeds.get(owner, []))
+        ]
+        outcome = super().write(spec, writes, report=report)
+        for owner, put in again:
+            feeds[owner] = sorted([*feeds[owner], put])
+        return outcome
+
+
+@breaks("C6")
+class CountsWhatItWasGiven(MemoryStorage):
+    """`added` is how many entries were given, not how many were new."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        outcome = super().write(spec, writes, report=report)
+        return evolve(outcome, added=sum(len(write.owners) * len(write.puts) for write in writes))
+
+
+@breaks("C6")
+class CountsNothing(MemoryStorage):
+    """Counts are None although `add_counts` is declared."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        return evolve(super().write(spec, writes, report=report), added=None, removed=None)
+
+
+@breaks("C6")
+class CountsUndeclared(MemoryStorage):
+    """Counts are given although `add_counts` is not declared, so that nobody relies on them."""
+
+    capabilities = evolve(MemoryStorage.capabilities, add_counts=False)
+
+
+@breaks("C6")
+class ReportsWhatItWasGiven(MemoryStorage):
+    """The report says that everything given was new."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        outcome = super().write(spec, writes, report=report)
+        given = {owner: Change([put.id for put in write.puts]) for write in writes for owner in write.owners}
+        return evolve(outcome, changes=given) if report else outcome
+
+
+@breaks("C6")
+class UpdateAdds(MemoryStorage):
+    """An update adds what is not there."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        upserts = [write._replace(puts=[*write.puts, *write.updates]) for write in writes]
+        return super().write(spec, upserts, report=report)
+
+
+@breaks("C6")
+class UpdateOfARecordAdds(MemoryStorage):
+    """An update stores a record that does not exist."""
+
+    def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
+        return super().store(namespace, records) * (not update)
+
+
+# --- stamps -----------------------------------------------------------------------------------------------------
+
+
+@breaks("C9")
+class Resurrects(MemoryStorage):
+    """Removals are not remembered."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        outcome = super().write(spec, writes, report=report)
+        self._of(spec).memory.notes.clear()
+        return outcome
+
+
+@breaks("C9")
+class IgnoresStamps(MemoryStorage):
+    """What arrives last wins."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        arrival = self.__dict__.setdefault("arrivals", count(2**60))
+        return super().write(spec, [_stamped(write, lambda _: next(arrival)) for write in writes], report=report)
+
+
+@breaks("C9")
+class TiesGoToTheAdd(MemoryStorage):
+    """On a tie the add wins."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        weaker = [
+            write._replace(removes=[removal._replace(stamp=removal.stamp - 1) for removal in write.removes])
+            for write in writes
+        ]
+        return super().write(spec, weaker, report=report)
+
+
+@breaks("C9")
+class RemovesWhateverTheStamp(MemoryStorage):
+    """A late removal takes out what was added anew."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        outcome = super().write(spec, writes, report=report)
+        for write in writes:
+            for owner in write.owners:
+                gone = {removal.id for removal in write.removes}
+                entries = self._of(spec).feeds.get(owner, [])
+                entries[:] = [entry for entry in entries if entry.id not in gone]
+        return outcome
+
+
+@breaks("C9")
+class ForbidsAddingAnew(MemoryStorage):
+    """What was removed once can never be added again."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        forever = [
+            write._replace(removes=[removal._replace(stamp=2**62) for removal in write.removes]) for write in writes
+        ]
+        return super().write(spec, forever, report=report)
+
+
+@breaks("C9")
+class RemembersNothing(MemoryStorage):
+    """`remember` does nothing."""
+
+    def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
+        pass
+
+
+@breaks("C9")
+class RemembersForPresentFeedsOnly(MemoryStorage):
+    """`remember` concerns the feeds that exist, not those that come."""
+
+    def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
+        for removal in removes:
+            for owner in self._of(spec).feeds:
+                self._of(spec).memory.removed(owner, removal)
+        super().remember(spec, updates=updates)
+
+
+@breaks("C9")
+class UpdateRenews(MemoryStorage):
+    """An update makes the entry newer than a removal that is still on its way."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        outcome = super().write(spec, writes, report=report)
+        for write in writes:
+            stamps = {update.id: update.stamp for update in write.updates}
+            for owner in write.owners:
+                entries = self._of(spec).feeds.get(owner, [])
+                entries[:] = [entry._replace(stamp=max(entry.stamp, stamps.get(entry.id, 0))) for entry in entries]
+        return outcome
+
+
+@breaks("C9")
+class ForgetsThatItWasCleared(MemoryStorage):
+    """A late add refills a feed that was emptied."""
+
+    def clear(self, spec: FeedSpec, owners: Sequence[str], *, keep: int, stamp: int) -> None:
+        super().clear(spec, owners, keep=keep, stamp=stamp)
+        self._of(spec).memory.floors.clear()
+
+
+@breaks("C9")
+class OldRecordsOverwrite(MemoryStorage):
+    """A late store replaces a newer version of a record."""
+
+    def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
+        if not update and namespace in self._records:
+            for record in records:
+                if record.payload is not None:
+                    self._records[namespace].by_id.pop(record.id, None)
+        return super().store(namespace, records, update=update)
+
+
+@breaks("C9")
+class DeletesRecords(MemoryStorage):
+    """A removed record leaves no tombstone."""
+
+    def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
+        stored = super().store(namespace, records, update=update)
+        for record in records:
+            if record.payload is None:
+                self._records[namespace].by_id.pop(record.id, None)
+        return stored
+
+
+@breaks("C9")
+class UpdateOfARecordRevives(MemoryStorage):
+    """An update of a removed record brings it back."""
+
+    def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
+        known = {record.id for record in self.load(namespace, [record.id for record in records]) if record is not None}
+        if update:
+            super().store(namespace, [record for record in records if record.id in known])
+            return 0
+        return super().store(namespace, records)
+
+
+@breaks("C9")
+class OlderUpdateOfARecordWins(MemoryStorage):
+    """Of two updates of a record, the one that arrives last stays."""
+
+    def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
+        if namespace in self._records:
+            self._records[namespace]._updated.clear()
+        return super().store(namespace, records, update=update)
+
+
+@breaks("C9")
+class KeepsMilliseconds(MemoryStorage):
+    """Stamps are kept in milliseconds, so that an add and a removal soon after it look the same."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        return super().write(
+            spec, [_stamped(write, lambda stamp: stamp // 1000 * 1000) for write in writes], report=report
+        )
+
+
+# --- batches ----------------------------------------------------------------------------------------------------
+
+
+class Breakable(MemoryStorage):
+    """Without a fault: some feeds cannot be written, which it reports."""
+
+    def __init__(self, name: str = "memory") -> None:
+        super().__init__(name)
+        self.spoilt: set[str] = set()
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        failed = {owner for write in writes for owner in write.owners if owner in self.spoilt}
+        good = [write._replace(owners=[owner for owner in write.owners if owner not in failed]) for write in writes]
+        outcome = super().write(spec, good, report=report)
+        return evolve(outcome, failures={owner: StorageError(f"{owner} is spoilt") for owner in failed})
+
+
+@breaks("C8")
+class SwallowsErrors(Breakable):
+    """A feed that cannot be written is not reported."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        return evolve(super().write(spec, writes, report=report), failures={})
+
+
+@breaks("C8")
+class StopsAtTheFirstError(Breakable):
+    """The feeds after one that cannot be written are not written."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        for write in writes:
+            for place, owner in enumerate(write.owners):
+                if owner in self.spoilt:
+                    MemoryStorage.write(self, spec, [write._replace(owners=write.owners[:place])])
+                    return Outcome(0, 0, failures={owner: StorageError(f"{owner} is spoilt")})
+        return super().write(spec, writes, report=report)
+
+
+@breaks("C8")
+class DropsTheRestOfABatch(MemoryStorage):
+    """Only the first 500 feeds of a batch are written."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        return super().write(spec, [write._replace(owners=write.owners[:500]) for write in writes], report=report)
+
+
+@breaks("C8")
+class DropsTheRestOfTheEntries(MemoryStorage):
+    """Only the first thousand entries of a batch are written."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        return super().write(spec, [write._replace(puts=write.puts[:1000]) for write in writes], report=report)
+
+
+@breaks("C8")
+class AppliesWritesBackwards(MemoryStorage):
+    """The writes of one call are applied in another order."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        merged: dict[str, list[Write]] = {}
+        for write in writes:
+            for owner in write.owners:
+                merged.setdefault(owner, []).append(write._replace(owners=[owner]))
+        last = [group[-1] for group in merged.values()]
+        return super().write(spec, last, report=report)
+
+
+@breaks("C8")
+class AnswersEachFeedOnce(MemoryStorage):
+    """Two queries of one feed in one read get one page."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        return super().read(spec, [*{query.owner: query for query in queries}.values()])
+
+
+@breaks("C8")
+class AcceptsWhatItCannotDo(MemoryStorage):
+    """A grouped feed is accepted, and kept as a flat one, although no groups are declared."""
+
+    def _of(self, spec: FeedSpec) -> Timelines:
+        return super()._of(evolve(spec, kind="flat"))
+
+
+@breaks("C8")
+class ChangesWhatItIsGiven(MemoryStorage):
+    """The caller's lists are sorted in place."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        for write in writes:
+            if isinstance(write.owners, list):
+                write.owners.sort()
+        return super().write(spec, writes, report=report)
+
+
+@breaks("C8")
+class RacesBetweenThreads(MemoryStorage):
+    """A feed is read, changed and written back without a lock."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        before = {owner: [*self._of(spec).feeds.get(owner, [])] for write in writes for owner in write.owners}
+        time.sleep(0.0005)
+        self._of(spec).feeds.update({owner: entries for owner, entries in before.items() if entries})
+        return super().write(spec, writes, report=report)
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------
+
+
+@breaks("C10")
+class HydratesTheWrongEntries(MemoryStorage):
+    """Payloads of records stand beside the entry after theirs."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        return [
+            Page(page.entries, [*(page.payloads or ())][1:] + [None] * bool(page.entries)) if query.hydrate else page
+            for query, page in zip(queries, pages(self, spec, queries), strict=True)
+        ]
+
+
+@breaks("C10")
+class DropsEntriesWithoutRecord(MemoryStorage):
+    """Entries without a record are left out, so that a short page looks like the end of the feed."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        found = []
+        for query, page in zip(queries, pages(self, spec, queries), strict=True):
+            both = zip(page.entries, page.payloads or (), strict=True)
+            kept = [(entry, payload) for entry, payload in both if payload is not None or not query.hydrate]
+            found.append(Page([entry for entry, _ in kept], [payload for _, payload in kept]))
+        return found
+
+
+@breaks("C25")
+class EndsPayloadsAtNul(MemoryStorage):
+    """Payloads end at the first NUL byte."""
+
+    def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
+        cut = [record._replace(payload=record.payload and record.payload.split(b"\0")[0]) for record in records]
+        return super().store(namespace, cut, update=update)
+
+
+@breaks("C25")
+class LimitsPayloads(MemoryStorage):
+    """Inline payloads are cut at 64 KiB."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        cut = [
+            write._replace(puts=[put._replace(payload=put.payload and put.payload[: 2**16]) for put in write.puts])
+            for write in writes
+        ]
+        return super().write(spec, cut, report=report)
+
+
+@breaks("C25")
+class TakesEmptyForRemoved(MemoryStorage):
+    """A record with an empty payload is taken for a removed one."""
+
+    def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
+        falsy = [record._replace(payload=record.payload or None) for record in records]
+        return super().store(namespace, falsy, update=update)
+
+
+@breaks("C25")
+class DecodesPayloads(MemoryStorage):
+    """Payloads are kept as text."""
+
+    def load(self, namespace: str, ids: Sequence[int]) -> list[Record | None]:
+        return [
+            record and record._replace(payload=record.payload and record.payload.decode("utf-8", "ignore").encode())
+            for record in super().load(namespace, ids)
+        ]
+
+
+# --- isolation --------------------------------------------------------------------------------------------------
+
+
+@breaks("C26")
+class IgnoresTheCaseOfOwners(MemoryStorage):
+    """Owners that differ only in case share a feed."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        return super().write(
+            spec, [write._replace(owners=[owner.lower() for owner in write.owners]) for write in writes], report=report
+        )
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        return super().read(spec, [query._replace(owner=query.owner.lower()) for query in queries])
+
+
+@breaks("C26")
+class SharesEntriesBetweenOwners(MemoryStorage):
+    """The feeds of one batch are one list."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        outcome = super().write(spec, writes, report=report)
+        feeds = self._of(spec).feeds
+        for write in writes:
+            for owner in write.owners[1:]:
+                if write.owners[0] in feeds:
+                    feeds[owner] = feeds[write.owners[0]]
+        return outcome
+
+
+@breaks("C26")
+class SharesEntriesBetweenFeedClasses(MemoryStorage):
+    """Feed classes whose key formats begin alike share their feeds."""
+
+    def _of(self, spec: FeedSpec) -> Timelines:
+        return self._timelines.setdefault(spec.namespace[:20], Timelines(Memory(self.tombstone_ttl)))
+
+
+@breaks("C26")
+class SharesNamespaces(MemoryStorage):
+    """Namespaces of records that differ only in case are one."""
+
+    def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
+        return super().store(namespace.lower(), records, update=update)
+
+    def load(self, namespace: str, ids: Sequence[int]) -> list[Record | None]:
+        return super().load(namespace.lower(), ids)
+
+
+@breaks("C26")
+class RemembersForEveryFeedClass(MemoryStorage):
+    """What is remembered of one feed class concerns them all."""
+
+    def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
+        for timelines in (self._of(spec), *self._timelines.values()):
+            timelines.memory.remember(removes, updates)
+
+    def prepare(self, specs: Sequence[FeedSpec]) -> None:
+        for spec in specs:
+            self._of(spec)
+
+
+@breaks("C26")
+class FlushesNeighbours(MemoryStorage):
+    """`flush` deletes every namespace that begins like the one given."""
+
+    def flush(self, namespace: str) -> None:
+        prefix = namespace.removesuffix("%(user_id)s")
+        for stored in (self._timelines, self._records):
+            for name in [name for name in stored if name.startswith(prefix)]:
+                del stored[name]
+
+
+@breaks("C26")
+class FlushesNothing(MemoryStorage):
+    """`flush` does nothing."""
+
+    def flush(self, namespace: str) -> None:
+        pass
+
+
+@breaks("C26")
+class SharesStateBetweenInstances(MemoryStorage):
+    """All instances are one, although the scope says otherwise."""
+
+    everything: Mapping[str, object] = {}
+
+    def __init__(self, name: str = "memory") -> None:
+        super().__init__(name)
+        self._timelines = self.everything.setdefault("timelines", {})  # type: ignore[attr-defined]
+        self._records = self.everything.setdefault("records", {})  # type: ignore[attr-defined]
+
+
+# --- closing and forking ----------------------------------------------------------------------------------------
+
+
+@breaks("C27")
+class StaysClosed(MemoryStorage):
+    """A closed storage does not work again."""
+
+    closed = False
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        if self.closed:
+            raise StorageError("the connection is closed")
+        return super().write(spec, writes, report=report)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@breaks("C27")
+class LosesWritesAfterAFork(MemoryStorage):
+    """Said to be shared, but what a child process writes is lost."""
+
+    capabilities = Capabilities(scope=Scope.SHARED, add_counts=True, one_trip_hydrate=True)
+
+
+@breaks("C11")
+class FailsOnEmptyInput(MemoryStorage):
+    """An empty batch is an error, as an empty command is for many servers."""
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        if not queries:
+            raise StorageError("ERR wrong number of arguments")
+        return super().read(spec, queries)
+
+
+# --- helpers ----------------------------------------------------------------------------------------------------
+
+
+def _by(page: Page, key: Callable[[Entry], object]) -> Page:
+    payloads = page.payloads if page.payloads is not None else [None] * len(page.entries)
+    ordered = sorted(zip(page.entries, payloads, strict=True), key=lambda both: key(both[0]))  # type: ignore[arg-type,return-value]
+    return Page([entry for entry, _ in ordered], [payload for _, payload in ordered])
+
+
+def _with_ids(writes: Sequence[Write], of: Callable[[int], int]) -> list[Write]:
+    return [write._replace(puts=[put._replace(id=of(put.id)) for put in write.puts]) for write in writes]
+
+
+def _stamped(write: Write, of: Callable[[int], int]) -> Write:
+    def entries(given: Sequence[Entry]) -> Iterator[Entry]:
+        return (entry._replace(stamp=of(entry.stamp)) for entry in given)
+
+    return Write(
+        write.owners,
+        [*entries(write.puts)],
+        [removal._replace(stamp=of(removal.stamp)) for removal in write.removes],
+        [*entries(write.updates)],
+    )
