@@ -27,8 +27,8 @@ from streamfw_core.storage import (
     Storage,
     Write,
 )
-from streamfw_memory.storage import MemoryStorage
 from streamfw_memory.remembering import Memory
+from streamfw_memory.storage import MemoryStorage
 from streamfw_memory.timelines import Timelines
 
 MANY = 10**6
