@@ -211,7 +211,7 @@ def test_messages_older_than_tombstones_are_checked_against_the_activities(
     manager.remove_user_activity(1, activity(1))
     # All that was remembered of the removal has expired by now.
     for timelines in manager.streams.storage("default")._timelines.values():  # type: ignore[attr-defined]
-        timelines.notes.clear()
+        timelines.memory.notes.clear()
     monkeypatch.setattr("streamfw_core.fanout.time.time", lambda: 2e9)
     for message in deliveries:
         queue.handler(message)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Final
 
@@ -27,9 +27,8 @@ from streamfw_core.storage import (
     Storage,
     Write,
 )
-from streamfw_memory.remembering import Memory
-from streamfw_memory.storage import MemoryStorage
-from streamfw_memory.timelines import Timelines
+
+from tests.core.kit.plain_storage import FeedClass, PlainStorage
 
 MANY = 10**6
 
@@ -52,24 +51,24 @@ FAULTS: Final[dict[str, Fault]] = {}
 """Name -> fault."""
 
 
-def breaks(promise: str) -> Callable[[type[MemoryStorage]], type[MemoryStorage]]:
-    def listed(storage: type[MemoryStorage]) -> type[MemoryStorage]:
+def breaks(promise: str) -> Callable[[type[PlainStorage]], type[PlainStorage]]:
+    def listed(storage: type[PlainStorage]) -> type[PlainStorage]:
         FAULTS[storage.__name__] = Fault(storage, promise, (storage.__doc__ or "").strip())
         return storage
 
     return listed
 
 
-def pages(storage: MemoryStorage, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+def pages(storage: PlainStorage, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
     """What a storage without a fault would return."""
-    return MemoryStorage.read(storage, spec, queries)
+    return PlainStorage.read(storage, spec, queries)
 
 
 # --- order, bounds, offsets -------------------------------------------------------------------------------------
 
 
 @breaks("C2")
-class LosesTieOrder(MemoryStorage):
+class LosesTieOrder(PlainStorage):
     """Entries of one millisecond come in any order."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -77,7 +76,7 @@ class LosesTieOrder(MemoryStorage):
 
 
 @breaks("C2")
-class TruncatesIdsTo64Bits(MemoryStorage):
+class TruncatesIdsTo64Bits(PlainStorage):
     """Ids are kept in 64 bits."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -85,7 +84,7 @@ class TruncatesIdsTo64Bits(MemoryStorage):
 
 
 @breaks("C2")
-class KeepsIdsAsFloats(MemoryStorage):
+class KeepsIdsAsFloats(PlainStorage):
     """Ids are kept as floating-point numbers, as scores of a sorted set are."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -93,7 +92,7 @@ class KeepsIdsAsFloats(MemoryStorage):
 
 
 @breaks("C2")
-class LocatesFromTheNewest(MemoryStorage):
+class LocatesFromTheNewest(PlainStorage):
     """Positions count from the newest, whatever the order."""
 
     def locate(self, spec: FeedSpec, query: Query, ids: Sequence[int]) -> list[int | None]:
@@ -101,7 +100,7 @@ class LocatesFromTheNewest(MemoryStorage):
 
 
 @breaks("C3")
-class LosesTheLowerBound(MemoryStorage):
+class LosesTheLowerBound(PlainStorage):
     """The entry at the lower bound is lost: `>` where `>=` was asked for."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -111,7 +110,7 @@ class LosesTheLowerBound(MemoryStorage):
 
 
 @breaks("C3")
-class LosesTheUpperBound(MemoryStorage):
+class LosesTheUpperBound(PlainStorage):
     """The entry at the upper bound is lost: `<` where `<=` was asked for."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -119,7 +118,7 @@ class LosesTheUpperBound(MemoryStorage):
 
 
 @breaks("C3")
-class GoesBelowTheLowerBound(MemoryStorage):
+class GoesBelowTheLowerBound(PlainStorage):
     """The entry just below the lower bound is shown: `filter(activity_id__gt=...)` includes the boundary."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -127,7 +126,7 @@ class GoesBelowTheLowerBound(MemoryStorage):
 
 
 @breaks("C3")
-class GoesAboveTheUpperBound(MemoryStorage):
+class GoesAboveTheUpperBound(PlainStorage):
     """The entry just above the upper bound is shown: walking by `activity_id__lt` repeats entries."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -135,7 +134,7 @@ class GoesAboveTheUpperBound(MemoryStorage):
 
 
 @breaks("C3")
-class ComparesMilliseconds(MemoryStorage):
+class ComparesMilliseconds(PlainStorage):
     """Bounds are compared by time alone, so that a page ends in the middle of a millisecond."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -143,7 +142,7 @@ class ComparesMilliseconds(MemoryStorage):
 
 
 @breaks("C3")
-class OffsetsFromTheNewest(MemoryStorage):
+class OffsetsFromTheNewest(PlainStorage):
     """Offsets count from the newest entry, also when the oldest come first."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -155,7 +154,7 @@ class OffsetsFromTheNewest(MemoryStorage):
 
 
 @breaks("C3")
-class IncludesTheStop(MemoryStorage):
+class IncludesTheStop(PlainStorage):
     """`stop` is inclusive, as in a server's range command."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -164,7 +163,7 @@ class IncludesTheStop(MemoryStorage):
 
 
 @breaks("C3")
-class CountsWithoutBounds(MemoryStorage):
+class CountsWithoutBounds(PlainStorage):
     """Counts ignore the bounds."""
 
     def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
@@ -172,18 +171,18 @@ class CountsWithoutBounds(MemoryStorage):
 
 
 @breaks("C4")
-class PopsOnRead(MemoryStorage):
+class PopsOnRead(PlainStorage):
     """Reading takes the entries out."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
         found = super().read(spec, queries)
         for query in queries:
-            self._of(spec).feeds.pop(query.owner, None)
+            self.of(spec).feeds.pop(query.owner, None)
         return found
 
 
 @breaks("C4")
-class HandsOutItsOwnList(MemoryStorage):
+class HandsOutItsOwnList(PlainStorage):
     """A page is the storage's own list, which changes when the feed does."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -199,18 +198,19 @@ class HandsOutItsOwnList(MemoryStorage):
 
 
 @breaks("C7")
-class TrimsTheWrongEnd(MemoryStorage):
+class TrimsTheWrongEnd(PlainStorage):
     """A full feed loses its newest entries."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
         outcome = super().write(evolve(spec, keep=MANY), writes, report=report)
-        for entries in self._of(spec).feeds.values():
-            del entries[spec.keep :]
+        for feed in self.of(spec).feeds.values():
+            for id in sorted(feed)[spec.keep :]:
+                del feed[id]
         return outcome
 
 
 @breaks("C7")
-class IgnoresTheCap(MemoryStorage):
+class IgnoresTheCap(PlainStorage):
     """Feeds grow without end."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -221,7 +221,7 @@ class IgnoresTheCap(MemoryStorage):
 
 
 @breaks("C7")
-class ShowsItsSlack(MemoryStorage):
+class ShowsItsSlack(PlainStorage):
     """The slack that a storage may keep is counted."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -232,7 +232,7 @@ class ShowsItsSlack(MemoryStorage):
 
 
 @breaks("C7")
-class TrimsOneTooMany(MemoryStorage):
+class TrimsOneTooMany(PlainStorage):
     """`clear(keep=n)` keeps n - 1."""
 
     def clear(self, spec: FeedSpec, owners: Sequence[str], *, keep: int, stamp: int) -> None:
@@ -243,26 +243,26 @@ class TrimsOneTooMany(MemoryStorage):
 
 
 @breaks("C6")
-class ForgetsIdempotence(MemoryStorage):
+class ForgetsIdempotence(PlainStorage):
     """Adding again adds a second entry."""
 
-    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
-        feeds = self._of(spec).feeds
-        again = [
-            (owner, put)
-            for write in writes
-            for owner in write.owners
-            for put in write.puts
-            if any(entry.id == put.id for entry in feeds.get(owner, []))
-        ]
-        outcome = super().write(spec, writes, report=report)
-        for owner, put in again:
-            feeds[owner] = sorted([*feeds[owner], put])
-        return outcome
+    def __init__(self, name: str = "plain") -> None:
+        super().__init__(name)
+        self.again: set[tuple[str, str, int]] = set()
+
+    def apply(self, spec: FeedSpec, owner: str, write: Write) -> None:
+        held = self.of(spec).feeds[owner]
+        self.again |= {(spec.namespace, owner, put.id) for put in write.puts if put.id in held}
+        super().apply(spec, owner, write)
+
+    def found(self, spec: FeedSpec, query: Query) -> list[Entry]:
+        entries = super().found(spec, query)
+        again = [entry for entry in entries if (spec.namespace, query.owner, entry.id) in self.again]
+        return sorted([*entries, *again], reverse=not query.oldest_first)
 
 
 @breaks("C6")
-class CountsWhatItWasGiven(MemoryStorage):
+class CountsWhatItWasGiven(PlainStorage):
     """`added` is how many entries were given, not how many were new."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -271,7 +271,7 @@ class CountsWhatItWasGiven(MemoryStorage):
 
 
 @breaks("C6")
-class CountsNothing(MemoryStorage):
+class CountsNothing(PlainStorage):
     """Counts are None although `add_counts` is declared."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -279,14 +279,14 @@ class CountsNothing(MemoryStorage):
 
 
 @breaks("C6")
-class CountsUndeclared(MemoryStorage):
+class CountsUndeclared(PlainStorage):
     """Counts are given although `add_counts` is not declared, so that nobody relies on them."""
 
-    capabilities = evolve(MemoryStorage.capabilities, add_counts=False)
+    capabilities = evolve(PlainStorage.capabilities, add_counts=False)
 
 
 @breaks("C6")
-class ReportsWhatItWasGiven(MemoryStorage):
+class ReportsWhatItWasGiven(PlainStorage):
     """The report says that everything given was new."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -296,7 +296,7 @@ class ReportsWhatItWasGiven(MemoryStorage):
 
 
 @breaks("C6")
-class UpdateAdds(MemoryStorage):
+class UpdateAdds(PlainStorage):
     """An update adds what is not there."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -305,7 +305,7 @@ class UpdateAdds(MemoryStorage):
 
 
 @breaks("C6")
-class UpdateOfARecordAdds(MemoryStorage):
+class UpdateOfARecordAdds(PlainStorage):
     """An update stores a record that does not exist."""
 
     def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
@@ -316,17 +316,16 @@ class UpdateOfARecordAdds(MemoryStorage):
 
 
 @breaks("C9")
-class Resurrects(MemoryStorage):
+class Resurrects(PlainStorage):
     """Removals are not remembered."""
 
-    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
-        outcome = super().write(spec, writes, report=report)
-        self._of(spec).memory.notes.clear()
-        return outcome
+    def apply(self, spec: FeedSpec, owner: str, write: Write) -> None:
+        super().apply(spec, owner, write)
+        self.of(spec).removals.clear()
 
 
 @breaks("C9")
-class IgnoresStamps(MemoryStorage):
+class IgnoresStamps(PlainStorage):
     """What arrives last wins."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -335,7 +334,7 @@ class IgnoresStamps(MemoryStorage):
 
 
 @breaks("C9")
-class TiesGoToTheAdd(MemoryStorage):
+class TiesGoToTheAdd(PlainStorage):
     """On a tie the add wins."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -347,21 +346,17 @@ class TiesGoToTheAdd(MemoryStorage):
 
 
 @breaks("C9")
-class RemovesWhateverTheStamp(MemoryStorage):
+class RemovesWhateverTheStamp(PlainStorage):
     """A late removal takes out what was added anew."""
 
-    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
-        outcome = super().write(spec, writes, report=report)
-        for write in writes:
-            for owner in write.owners:
-                gone = {removal.id for removal in write.removes}
-                entries = self._of(spec).feeds.get(owner, [])
-                entries[:] = [entry for entry in entries if entry.id not in gone]
-        return outcome
+    def apply(self, spec: FeedSpec, owner: str, write: Write) -> None:
+        super().apply(spec, owner, write)
+        for removal in write.removes:
+            self.of(spec).feeds[owner].pop(removal.id, None)
 
 
 @breaks("C9")
-class ForbidsAddingAnew(MemoryStorage):
+class ForbidsAddingAnew(PlainStorage):
     """What was removed once can never be added again."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -372,7 +367,7 @@ class ForbidsAddingAnew(MemoryStorage):
 
 
 @breaks("C9")
-class RemembersNothing(MemoryStorage):
+class RemembersNothing(PlainStorage):
     """`remember` does nothing."""
 
     def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
@@ -380,65 +375,63 @@ class RemembersNothing(MemoryStorage):
 
 
 @breaks("C9")
-class RemembersForPresentFeedsOnly(MemoryStorage):
+class RemembersForPresentFeedsOnly(PlainStorage):
     """`remember` concerns the feeds that exist, not those that come."""
 
     def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
         for removal in removes:
-            for owner in self._of(spec).feeds:
-                self._of(spec).memory.removed(owner, removal)
+            for owner in self.of(spec).feeds:
+                self.of(spec).removals[owner, removal.id] = removal.stamp
         super().remember(spec, updates=updates)
 
 
 @breaks("C9")
-class UpdateRenews(MemoryStorage):
+class UpdateRenews(PlainStorage):
     """An update makes the entry newer than a removal that is still on its way."""
 
-    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
-        outcome = super().write(spec, writes, report=report)
-        for write in writes:
-            stamps = {update.id: update.stamp for update in write.updates}
-            for owner in write.owners:
-                entries = self._of(spec).feeds.get(owner, [])
-                entries[:] = [entry._replace(stamp=max(entry.stamp, stamps.get(entry.id, 0))) for entry in entries]
-        return outcome
+    def apply(self, spec: FeedSpec, owner: str, write: Write) -> None:
+        super().apply(spec, owner, write)
+        feed = self.of(spec).feeds[owner]
+        for update in write.updates:
+            if update.id in feed:
+                feed[update.id] = feed[update.id]._replace(stamp=max(feed[update.id].stamp, update.stamp))
 
 
 @breaks("C9")
-class ForgetsThatItWasCleared(MemoryStorage):
+class ForgetsThatItWasCleared(PlainStorage):
     """A late add refills a feed that was emptied."""
 
     def clear(self, spec: FeedSpec, owners: Sequence[str], *, keep: int, stamp: int) -> None:
         super().clear(spec, owners, keep=keep, stamp=stamp)
-        self._of(spec).memory.floors.clear()
+        self.of(spec).cuts.clear()
 
 
 @breaks("C9")
-class OldRecordsOverwrite(MemoryStorage):
+class OldRecordsOverwrite(PlainStorage):
     """A late store replaces a newer version of a record."""
 
     def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
-        if not update and namespace in self._records:
+        if not update:
             for record in records:
                 if record.payload is not None:
-                    self._records[namespace].by_id.pop(record.id, None)
+                    self.records[namespace].pop(record.id, None)
         return super().store(namespace, records, update=update)
 
 
 @breaks("C9")
-class DeletesRecords(MemoryStorage):
+class DeletesRecords(PlainStorage):
     """A removed record leaves no tombstone."""
 
     def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
         stored = super().store(namespace, records, update=update)
         for record in records:
             if record.payload is None:
-                self._records[namespace].by_id.pop(record.id, None)
+                self.records[namespace].pop(record.id, None)
         return stored
 
 
 @breaks("C9")
-class UpdateOfARecordRevives(MemoryStorage):
+class UpdateOfARecordRevives(PlainStorage):
     """An update of a removed record brings it back."""
 
     def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
@@ -450,17 +443,25 @@ class UpdateOfARecordRevives(MemoryStorage):
 
 
 @breaks("C9")
-class OlderUpdateOfARecordWins(MemoryStorage):
+class OlderUpdateOfARecordWins(PlainStorage):
     """Of two updates of a record, the one that arrives last stays."""
 
     def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
-        if namespace in self._records:
-            self._records[namespace]._updated.clear()
+        self.record_updates[namespace].clear()
         return super().store(namespace, records, update=update)
 
 
 @breaks("C9")
-class KeepsMilliseconds(MemoryStorage):
+class OlderUpdateWins(PlainStorage):
+    """Of two updates of an entry, the one that arrives last stays."""
+
+    def apply(self, spec: FeedSpec, owner: str, write: Write) -> None:
+        self.of(spec).updates.clear()
+        super().apply(spec, owner, write)
+
+
+@breaks("C9")
+class KeepsMilliseconds(PlainStorage):
     """Stamps are kept in milliseconds, so that an add and a removal soon after it look the same."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -472,10 +473,10 @@ class KeepsMilliseconds(MemoryStorage):
 # --- batches ----------------------------------------------------------------------------------------------------
 
 
-class Breakable(MemoryStorage):
+class Breakable(PlainStorage):
     """Without a fault: some feeds cannot be written, which it reports."""
 
-    def __init__(self, name: str = "memory") -> None:
+    def __init__(self, name: str = "plain") -> None:
         super().__init__(name)
         self.spoilt: set[str] = set()
 
@@ -502,13 +503,13 @@ class StopsAtTheFirstError(Breakable):
         for write in writes:
             for place, owner in enumerate(write.owners):
                 if owner in self.spoilt:
-                    MemoryStorage.write(self, spec, [write._replace(owners=write.owners[:place])])
+                    PlainStorage.write(self, spec, [write._replace(owners=write.owners[:place])])
                     return Outcome(0, 0, failures={owner: StorageError(f"{owner} is spoilt")})
         return super().write(spec, writes, report=report)
 
 
 @breaks("C8")
-class DropsTheRestOfABatch(MemoryStorage):
+class DropsTheRestOfABatch(PlainStorage):
     """Only the first 500 feeds of a batch are written."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -516,7 +517,7 @@ class DropsTheRestOfABatch(MemoryStorage):
 
 
 @breaks("C8")
-class DropsTheRestOfTheEntries(MemoryStorage):
+class DropsTheRestOfTheEntries(PlainStorage):
     """Only the first thousand entries of a batch are written."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -524,7 +525,7 @@ class DropsTheRestOfTheEntries(MemoryStorage):
 
 
 @breaks("C8")
-class AppliesWritesBackwards(MemoryStorage):
+class AppliesWritesBackwards(PlainStorage):
     """The writes of one call are applied in another order."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -537,7 +538,7 @@ class AppliesWritesBackwards(MemoryStorage):
 
 
 @breaks("C8")
-class AnswersEachFeedOnce(MemoryStorage):
+class AnswersEachFeedOnce(PlainStorage):
     """Two queries of one feed in one read get one page."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -545,15 +546,15 @@ class AnswersEachFeedOnce(MemoryStorage):
 
 
 @breaks("C8")
-class AcceptsWhatItCannotDo(MemoryStorage):
+class AcceptsWhatItCannotDo(PlainStorage):
     """A grouped feed is accepted, and kept as a flat one, although no groups are declared."""
 
-    def _of(self, spec: FeedSpec) -> Timelines:
-        return super()._of(evolve(spec, kind="flat"))
+    def of(self, spec: FeedSpec) -> FeedClass:
+        return super().of(evolve(spec, kind="flat"))
 
 
 @breaks("C8")
-class ChangesWhatItIsGiven(MemoryStorage):
+class ChangesWhatItIsGiven(PlainStorage):
     """The caller's lists are sorted in place."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -564,13 +565,14 @@ class ChangesWhatItIsGiven(MemoryStorage):
 
 
 @breaks("C8")
-class RacesBetweenThreads(MemoryStorage):
+class RacesBetweenThreads(PlainStorage):
     """A feed is read, changed and written back without a lock."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
-        before = {owner: [*self._of(spec).feeds.get(owner, [])] for write in writes for owner in write.owners}
+        feeds = self.of(spec).feeds
+        before = {owner: dict(feeds[owner]) for write in writes for owner in write.owners}
         time.sleep(0.0005)
-        self._of(spec).feeds.update({owner: entries for owner, entries in before.items() if entries})
+        feeds.update(before)
         return super().write(spec, writes, report=report)
 
 
@@ -578,7 +580,7 @@ class RacesBetweenThreads(MemoryStorage):
 
 
 @breaks("C10")
-class HydratesTheWrongEntries(MemoryStorage):
+class HydratesTheWrongEntries(PlainStorage):
     """Payloads of records stand beside the entry after theirs."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -589,7 +591,7 @@ class HydratesTheWrongEntries(MemoryStorage):
 
 
 @breaks("C10")
-class DropsEntriesWithoutRecord(MemoryStorage):
+class DropsEntriesWithoutRecord(PlainStorage):
     """Entries without a record are left out, so that a short page looks like the end of the feed."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
@@ -602,7 +604,7 @@ class DropsEntriesWithoutRecord(MemoryStorage):
 
 
 @breaks("C25")
-class EndsPayloadsAtNul(MemoryStorage):
+class EndsPayloadsAtNul(PlainStorage):
     """Payloads end at the first NUL byte."""
 
     def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
@@ -611,7 +613,7 @@ class EndsPayloadsAtNul(MemoryStorage):
 
 
 @breaks("C25")
-class LimitsPayloads(MemoryStorage):
+class LimitsPayloads(PlainStorage):
     """Inline payloads are cut at 64 KiB."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -623,7 +625,7 @@ class LimitsPayloads(MemoryStorage):
 
 
 @breaks("C25")
-class TakesEmptyForRemoved(MemoryStorage):
+class TakesEmptyForRemoved(PlainStorage):
     """A record with an empty payload is taken for a removed one."""
 
     def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
@@ -632,7 +634,7 @@ class TakesEmptyForRemoved(MemoryStorage):
 
 
 @breaks("C25")
-class DecodesPayloads(MemoryStorage):
+class DecodesPayloads(PlainStorage):
     """Payloads are kept as text."""
 
     def load(self, namespace: str, ids: Sequence[int]) -> list[Record | None]:
@@ -646,7 +648,7 @@ class DecodesPayloads(MemoryStorage):
 
 
 @breaks("C26")
-class IgnoresTheCaseOfOwners(MemoryStorage):
+class IgnoresTheCaseOfOwners(PlainStorage):
     """Owners that differ only in case share a feed."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
@@ -659,29 +661,28 @@ class IgnoresTheCaseOfOwners(MemoryStorage):
 
 
 @breaks("C26")
-class SharesEntriesBetweenOwners(MemoryStorage):
+class SharesEntriesBetweenOwners(PlainStorage):
     """The feeds of one batch are one list."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
         outcome = super().write(spec, writes, report=report)
-        feeds = self._of(spec).feeds
+        feeds = self.of(spec).feeds
         for write in writes:
             for owner in write.owners[1:]:
-                if write.owners[0] in feeds:
-                    feeds[owner] = feeds[write.owners[0]]
+                feeds[owner] = feeds[write.owners[0]]
         return outcome
 
 
 @breaks("C26")
-class SharesEntriesBetweenFeedClasses(MemoryStorage):
+class SharesEntriesBetweenFeedClasses(PlainStorage):
     """Feed classes whose key formats begin alike share their feeds."""
 
-    def _of(self, spec: FeedSpec) -> Timelines:
-        return self._timelines.setdefault(spec.namespace[:20], Timelines(Memory(self.tombstone_ttl)))
+    def of(self, spec: FeedSpec) -> FeedClass:
+        return self.classes.setdefault(spec.namespace[:20], FeedClass())
 
 
 @breaks("C26")
-class SharesNamespaces(MemoryStorage):
+class SharesNamespaces(PlainStorage):
     """Namespaces of records that differ only in case are one."""
 
     def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
@@ -692,31 +693,29 @@ class SharesNamespaces(MemoryStorage):
 
 
 @breaks("C26")
-class RemembersForEveryFeedClass(MemoryStorage):
+class RemembersForEveryFeedClass(PlainStorage):
     """What is remembered of one feed class concerns them all."""
 
-    def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
-        for timelines in (self._of(spec), *self._timelines.values()):
-            timelines.memory.remember(removes, updates)
-
-    def prepare(self, specs: Sequence[FeedSpec]) -> None:
-        for spec in specs:
-            self._of(spec)
+    def of(self, spec: FeedSpec) -> FeedClass:
+        own = super().of(spec)
+        first = next(iter(self.classes.values()))
+        own.removals, own.updates = first.removals, first.updates
+        return own
 
 
 @breaks("C26")
-class FlushesNeighbours(MemoryStorage):
+class FlushesNeighbours(PlainStorage):
     """`flush` deletes every namespace that begins like the one given."""
 
     def flush(self, namespace: str) -> None:
         prefix = namespace.removesuffix("%(user_id)s")
-        for stored in (self._timelines, self._records):
-            for name in [name for name in stored if name.startswith(prefix)]:
-                del stored[name]
+        for name in [*self.classes, *self.records]:
+            if name.startswith(prefix):
+                super().flush(name)
 
 
 @breaks("C26")
-class FlushesNothing(MemoryStorage):
+class FlushesNothing(PlainStorage):
     """`flush` does nothing."""
 
     def flush(self, namespace: str) -> None:
@@ -724,22 +723,22 @@ class FlushesNothing(MemoryStorage):
 
 
 @breaks("C26")
-class SharesStateBetweenInstances(MemoryStorage):
+class SharesStateBetweenInstances(PlainStorage):
     """All instances are one, although the scope says otherwise."""
 
-    everything: Mapping[str, object] = {}
+    first: PlainStorage | None = None
 
-    def __init__(self, name: str = "memory") -> None:
+    def __init__(self, name: str = "plain") -> None:
         super().__init__(name)
-        self._timelines = self.everything.setdefault("timelines", {})  # type: ignore[attr-defined]
-        self._records = self.everything.setdefault("records", {})  # type: ignore[attr-defined]
+        first = type(self).first = type(self).first or self
+        self.classes, self.records = first.classes, first.records
 
 
 # --- closing and forking ----------------------------------------------------------------------------------------
 
 
 @breaks("C27")
-class StaysClosed(MemoryStorage):
+class StaysClosed(PlainStorage):
     """A closed storage does not work again."""
 
     closed = False
@@ -754,14 +753,14 @@ class StaysClosed(MemoryStorage):
 
 
 @breaks("C27")
-class LosesWritesAfterAFork(MemoryStorage):
+class LosesWritesAfterAFork(PlainStorage):
     """Said to be shared, but what a child process writes is lost."""
 
     capabilities = Capabilities(scope=Scope.SHARED, add_counts=True, one_trip_hydrate=True)
 
 
 @breaks("C11")
-class FailsOnEmptyInput(MemoryStorage):
+class FailsOnEmptyInput(PlainStorage):
     """An empty batch is an error, as an empty command is for many servers."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:

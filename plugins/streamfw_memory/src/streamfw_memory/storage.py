@@ -25,6 +25,7 @@ from streamfw_core.storage import (
 )
 
 from streamfw_memory.records import Records
+from streamfw_memory.remembering import Memory
 from streamfw_memory.timelines import Timelines
 
 TEN_DAYS = 864_000.0
@@ -94,7 +95,7 @@ class MemoryStorage:
 
     def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
         with self._lock:
-            self._of(spec).remember(removes, updates)
+            self._of(spec).memory.remember(removes, updates)
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
         with self._lock:
@@ -146,7 +147,7 @@ class MemoryStorage:
                     f"storage {self.name!r} (memory) keeps flat feeds only, and feed {spec.name!r} is of the kind"
                     f" {spec.kind!r}: keep it on a storage whose capability exact_members is not 0"
                 )
-            timelines = self._timelines[spec.namespace] = Timelines(self.tombstone_ttl)
+            timelines = self._timelines[spec.namespace] = Timelines(Memory(self.tombstone_ttl))
         return timelines
 
     def _page(self, entries: list[Entry], hydrate: str | None) -> Page:
