@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from streamfw_core.errors import StorageError
 from streamfw_core.storage import FeedSpec, Storage
-from streamfw_core.testing import Result, StorageContract, run_contract
+from streamfw_core.testing import FeedContract, Result, StorageContract, run_contract
 
 from tests.core.kit.faults import FAULTS, Breakable, Fault
+from tests.core.kit.plain_storage import PlainStorage
 
 
 def contract_of(fault: Fault) -> type[StorageContract]:
@@ -34,10 +36,22 @@ def test_a_faulty_storage_fails_with_the_promise_that_it_breaks(name: str) -> No
     named = [result for result in failed if fault.promise in result.promises_broken]
     assert named, f"{fault.words} The kit did not notice; failed: {failed}"
     for result in named:
+        # An error in the faulty storage's own code would prove nothing.
+        assert isinstance(result.error.__cause__ if result.error else None, StorageError | None), result.error
         assert re.match(rf"(C\d+, )*{fault.promise}(, C\d+)* broken: .+", str(result.error), re.DOTALL)
 
 
-def test_a_storage_without_a_fault_passes() -> None:
+def test_the_storage_of_which_the_faulty_ones_are_made_passes() -> None:
+    for feeds in (StorageContract, FeedContract):
+
+        class Plain(feeds):  # type: ignore[misc,valid-type]
+            def make_storage(self, name: str) -> Storage:
+                return PlainStorage(name)
+
+        assert not failures(run_contract(Plain))
+
+
+def test_a_storage_that_reports_failures_passes() -> None:
     results = run_contract(contract_of(Fault(Breakable, "C8", "no fault")))
     assert not failures(results)
     assert {result.outcome for result in results} == {"passed", "skipped"}

@@ -7,7 +7,7 @@ from pathlib import Path
 TEN_LINES = """
 from streamfw_core.testing import StorageContract
 from tests.core.kit.faults import FAULTS
-from streamfw_memory.storage import MemoryStorage
+from tests.core.kit.plain_storage import PlainStorage
 
 
 class TestStorage(StorageContract):
@@ -56,7 +56,7 @@ def run(folder: Path, source: str, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def third_party(storage: str = "MemoryStorage", extra: str = "pass") -> str:
+def third_party(storage: str = "PlainStorage", extra: str = "pass") -> str:
     return TEN_LINES.format(storage=storage, extra=extra)
 
 

@@ -1,4 +1,4 @@
-"""The part of the kit that needs other processes, on a memory storage that lives in one of its own."""
+"""The part of the kit that needs other processes, on a storage that lives in one of its own."""
 
 from collections.abc import Iterator, Sequence
 from multiprocessing.managers import BaseManager
@@ -8,19 +8,20 @@ from attrs import evolve
 from streamfw_core.storage import FeedSpec, Query, Removal, Scope, Storage, Write
 from streamfw_core.storage.protocol import Entry, Outcome, Page, Record, Stats
 from streamfw_core.testing import FeedContract, StorageContract
-from streamfw_memory.storage import MemoryStorage
+
+from tests.core.kit.plain_storage import PlainStorage
 
 
 class Server(BaseManager):
-    """One memory storage for all processes that connect."""
+    """One storage for all processes that connect."""
 
 
-_served: list[MemoryStorage] = []
+_served: list[PlainStorage] = []
 
 
-def _serve() -> MemoryStorage:
+def _serve() -> PlainStorage:
     if not _served:
-        _served.append(MemoryStorage("served"))
+        _served.append(PlainStorage("served"))
     return _served[0]
 
 
@@ -30,12 +31,12 @@ Server.register("storage", callable=_serve)
 class SharedStorage:
     """A client of the server. The proxies of multiprocessing connect anew after a fork, and in each thread."""
 
-    capabilities = evolve(MemoryStorage.capabilities, scope=Scope.SHARED)
-    tombstone_ttl = MemoryStorage("none").tombstone_ttl
+    capabilities = evolve(PlainStorage.capabilities, scope=Scope.SHARED)
+    tombstone_ttl = PlainStorage.tombstone_ttl
 
     def __init__(self, name: str, server: Server) -> None:
         self.name = name
-        self._remote: MemoryStorage = server.storage()  # type: ignore[attr-defined]
+        self._remote: PlainStorage = server.storage()  # type: ignore[attr-defined]
 
     def prepare(self, specs: Sequence[FeedSpec]) -> None:
         self._remote.prepare(specs)
