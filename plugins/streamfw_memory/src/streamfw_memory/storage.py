@@ -23,12 +23,15 @@ from streamfw_core.storage import (
     Survives,
     Write,
 )
+from streamfw_core.storage.groups import Group
 
+from streamfw_memory.groups import GroupTimelines
 from streamfw_memory.records import Records
 from streamfw_memory.remembering import Memory
 from streamfw_memory.timelines import Timelines
 
 TEN_DAYS = 864_000.0
+EXACT_MEMBERS = 1_000_000
 
 
 @frozen
@@ -61,13 +64,19 @@ class MemoryStorage:
     """
 
     capabilities = Capabilities(
-        scope=Scope.PROCESS, survives=Survives.NONE, add_counts=True, one_trip_hydrate=True, ttl=True
+        scope=Scope.PROCESS,
+        survives=Survives.NONE,
+        add_counts=True,
+        cas=True,
+        exact_members=EXACT_MEMBERS,
+        one_trip_hydrate=True,
+        ttl=True,
     )
 
     def __init__(self, name: str = "memory", *, tombstone_ttl: float = TEN_DAYS) -> None:
         self.name = name
         self.tombstone_ttl = tombstone_ttl
-        self._timelines: dict[str, Timelines] = {}
+        self._timelines: dict[str, Timelines | GroupTimelines] = {}
         self._records: dict[str, Records] = {}
         self._lock = threading.Lock()
 
@@ -78,15 +87,19 @@ class MemoryStorage:
         added = removed = 0
         changes: dict[str, Change] = {}
         with self._lock:
-            timelines = self._of(spec)
+            feeds = self._of(spec)
             for write in writes:
-                if len(write.puts) == 1 and not (write.removes or write.updates or report):
-                    appended = timelines.append_to_all(write.owners, write.puts[0], spec.keep)
+                if (
+                    isinstance(feeds, Timelines)
+                    and len(write.puts) == 1
+                    and not (write.removes or write.updates or report)
+                ):
+                    appended = feeds.append_to_all(write.owners, write.puts[0], spec)
                     if appended is not None:
                         added += appended
                         continue
                 for owner in write.owners:
-                    change = timelines.write(owner, write, spec.keep)
+                    change = feeds.write(owner, write, spec)
                     added += len(change.added)
                     removed += len(change.removed)
                     if report and (change.added or change.removed):
@@ -99,21 +112,53 @@ class MemoryStorage:
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
         with self._lock:
-            timelines = self._of(spec)
-            return [self._page(timelines.select(query, spec.keep), query.hydrate) for query in queries]
+            timelines = self._flat(spec)
+            return [self._page(timelines.select(query, spec), query.hydrate) for query in queries]
 
     def locate(self, spec: FeedSpec, query: Query, ids: Sequence[int]) -> list[int | None]:
         with self._lock:
-            return [self._of(spec).locate(query, id, spec.keep) for id in ids]
+            return [self._flat(spec).locate(query, id, spec) for id in ids]
 
     def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
         with self._lock:
-            return [Stats(self._of(spec).count(query, spec.keep)) for query in queries]
+            return [self._of(spec).stats(query, spec) for query in queries]
 
     def clear(self, spec: FeedSpec, owners: Sequence[str], *, keep: int, stamp: int) -> None:
         with self._lock:
             for owner in owners:
-                self._of(spec).clear(owner, keep, spec.keep, stamp)
+                self._of(spec).clear(owner, keep, stamp, spec)
+
+    def read_groups(self, spec: FeedSpec, queries: Sequence[Query]) -> list[list[Group]]:
+        with self._lock:
+            feeds = self._grouped(spec)
+            return [[self._hydrated(group, query.hydrate) for group in feeds.read(query, spec)] for query in queries]
+
+    def get_groups(self, spec: FeedSpec, owner: str, keys: Sequence[str], *, hydrate: str | None) -> list[Group | None]:
+        with self._lock:
+            found = [self._grouped(spec).get(owner, key, spec) for key in keys]
+            return [None if group is None else self._hydrated(group, hydrate) for group in found]
+
+    def groups_of(self, spec: FeedSpec, owner: str, ids: Sequence[int]) -> list[str | None]:
+        with self._lock:
+            return [self._grouped(spec).group_of(owner, id) for id in ids]
+
+    def mark(
+        self, spec: FeedSpec, owner: str, keys: Sequence[str] | None, *, seen: bool, read: bool, stamp: int
+    ) -> list[str]:
+        with self._lock:
+            return self._grouped(spec).mark(owner, keys, seen=seen, read=read, stamp=stamp)
+
+    def version(self, spec: FeedSpec, owner: str) -> int:
+        with self._lock:
+            return self._grouped(spec).version(owner)
+
+    def swap(self, spec: FeedSpec, owner: str, version: int, write: Write) -> bool:
+        with self._lock:
+            feeds = self._grouped(spec)
+            if feeds.version(owner) != version:
+                return False
+            feeds.write(owner, write, spec)
+            return True
 
     def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int:
         with self._lock:
@@ -139,18 +184,29 @@ class MemoryStorage:
     def close(self) -> None:
         """There is no connection."""
 
-    def _of(self, spec: FeedSpec) -> Timelines:
-        timelines = self._timelines.get(spec.namespace)
-        if timelines is None:
-            if spec.kind != "flat":
-                raise Unsupported(
-                    f"storage {self.name!r} (memory) keeps flat feeds only, and feed {spec.name!r} is of the kind"
-                    f" {spec.kind!r}: keep it on a storage whose capability exact_members is not 0"
-                )
-            timelines = self._timelines[spec.namespace] = Timelines(Memory(self.tombstone_ttl))
-        return timelines
+    def _of(self, spec: FeedSpec) -> Timelines | GroupTimelines:
+        feeds = self._timelines.get(spec.namespace)
+        if feeds is None:
+            kind = Timelines if spec.kind == "flat" else GroupTimelines
+            feeds = self._timelines[spec.namespace] = kind(Memory(self.tombstone_ttl))
+        return feeds
 
-    def _page(self, entries: list[Entry], hydrate: str | None) -> Page:
+    def _flat(self, spec: FeedSpec) -> Timelines:
+        feeds = self._of(spec)
+        if not isinstance(feeds, Timelines):
+            raise Unsupported(f"feed {spec.name!r} has groups: read it with read_groups, not read or locate")
+        return feeds
+
+    def _grouped(self, spec: FeedSpec) -> GroupTimelines:
+        feeds = self._of(spec)
+        if not isinstance(feeds, GroupTimelines):
+            raise Unsupported(f"feed {spec.name!r} is flat and has no groups")
+        return feeds
+
+    def _hydrated(self, group: Group, hydrate: str | None) -> Group:
+        return group._replace(payloads=self._page(group.members, hydrate).payloads)
+
+    def _page(self, entries: Sequence[Entry], hydrate: str | None) -> Page:
         if hydrate is None:
             return Page(entries, [entry.payload for entry in entries])
         records = self._records.get(hydrate)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attrs import define, field
 from streamfw_core.ids import MAX_ID
-from streamfw_core.storage import Change, Entry, Query, Removal, Write
+from streamfw_core.storage import Change, Entry, FeedSpec, Query, Removal, Stats, Write
 
 from streamfw_memory.remembering import Memory
 
@@ -22,9 +22,9 @@ class Timelines:
     memory: Memory
     feeds: dict[str, list[Entry]] = field(factory=dict)
 
-    def append_to_all(self, owners: Sequence[str], entry: Entry, keep: int) -> int | None:
+    def append_to_all(self, owners: Sequence[str], entry: Entry, spec: FeedSpec) -> int | None:
         """Fan-out's case: one entry, newer than what most of the feeds hold. None: not that case, nothing was done."""
-        id = entry.id
+        id, keep = entry.id, spec.keep
         if id in self.memory.notes or self.memory.floors or keep < 1:
             return None
         feeds, slack, added = self.feeds, keep + _slack(keep), 0
@@ -42,8 +42,9 @@ class Timelines:
                 added += len(self._put(owner, entries, (entry,), keep))
         return added
 
-    def write(self, owner: str, write: Write, keep: int) -> Change:
+    def write(self, owner: str, write: Write, spec: FeedSpec) -> Change:
         """Apply one write to one feed."""
+        keep = spec.keep
         entries = self.feeds.get(owner)
         if entries is None:
             entries = self.feeds[owner] = []
@@ -60,12 +61,12 @@ class Timelines:
             removed = [id for id in removed if id not in both]
         return Change(added, removed)
 
-    def select(self, query: Query, keep: int) -> list[Entry]:
+    def select(self, query: Query, spec: FeedSpec) -> list[Entry]:
         """The entries that a query asks for, in its order."""
         entries = self.feeds.get(query.owner)
         if not entries:
             return []
-        low, high = _window(entries, query, keep)
+        low, high = _window(entries, query, spec.keep)
         start, stop = query.start, query.stop
         if query.oldest_first:
             return entries[low + start : high if stop is None else min(high, low + stop)]
@@ -73,22 +74,22 @@ class Timelines:
         page.reverse()
         return page
 
-    def locate(self, query: Query, id: int, keep: int) -> int | None:
+    def locate(self, query: Query, id: int, spec: FeedSpec) -> int | None:
         entries = self.feeds.get(query.owner, [])
-        low, high = _window(entries, query, keep)
+        low, high = _window(entries, query, spec.keep)
         place = bisect_left(entries, (id,))
         if not low <= place < high or entries[place].id != id:
             return None
         return place - low if query.oldest_first else high - 1 - place
 
-    def count(self, query: Query, keep: int) -> int:
-        low, high = _window(self.feeds.get(query.owner, []), query, keep)
-        return max(0, high - low)
+    def stats(self, query: Query, spec: FeedSpec) -> Stats:
+        low, high = _window(self.feeds.get(query.owner, []), query, spec.keep)
+        return Stats(max(0, high - low))
 
-    def clear(self, owner: str, keep: int, cap: int, stamp: int) -> None:
+    def clear(self, owner: str, keep: int, stamp: int, spec: FeedSpec) -> None:
         """Cut a feed to its newest entries, and remember the cut."""
         entries = self.feeds.get(owner, [])
-        _trim(entries, cap)
+        _trim(entries, spec.keep)
         # Only what was there before this operation is cut: a put with a newer stamp is not.
         cut = len(entries) - keep if keep else len(entries)
         kept_newer = [entry for entry in entries[: max(cut, 0)] if entry.stamp > stamp]

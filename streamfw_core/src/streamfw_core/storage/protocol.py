@@ -113,10 +113,11 @@ class Entry(NamedTuple):
 
 
 class Removal(NamedTuple):
-    """That the entry `id` was removed at `stamp`."""
+    """That the entry `id` was removed at `stamp`; in a grouped feed `group` says where to look, None: everywhere."""
 
     id: int
     stamp: int
+    group: str | None = None
 
 
 class Record(NamedTuple):
