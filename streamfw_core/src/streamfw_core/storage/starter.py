@@ -177,11 +177,11 @@ class StarterStorage(Partitions):
         """See `Storage.flush`. Deletes a thousand rows at a time; override it where a partition can be dropped at once."""
         start = rows.FIRST_KEY
         while found := self._scan(namespace, start, rows.LAST_KEY, limit=ROWS_AT_ONCE):
-            prefix = rows.timeline_of(found[0].key)
-            if prefix is not None:
-                while self._transact(namespace, partial(erase, prefix=prefix, limit=ROWS_AT_ONCE)):
+            prefixes = [*dict.fromkeys(prefix for row in found if (prefix := rows.timeline_of(row.key)) is not None)]
+            if prefixes:
+                while self._transact(namespace, partial(erase, prefixes=prefixes, limit=ROWS_AT_ONCE)):
                     pass
-                start = prefix + b"\xff"
+                start = prefixes[-1] + b"\xff"
             else:
                 # Timelines come first in the order of keys: here is none any more.
                 self._transact(namespace, partial(delete, keys=[row.key for row in found]))

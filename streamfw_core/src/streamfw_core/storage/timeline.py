@@ -177,7 +177,7 @@ class Timeline:
 
     def _update(self, update: Entry) -> None:
         note = self._notes(update.id)
-        if note is not None and note.updated > update.stamp:
+        if note is not None and note.updated >= update.stamp:
             update = update._replace(stamp=note.updated, payload=note.payload)
         known = self._entry(update.id)
         if known is not None and max(known.entry.stamp, known.updated) < update.stamp:
@@ -227,11 +227,17 @@ def delete(transaction: Transaction, keys: Sequence[bytes]) -> None:
         transaction.set(key, None)
 
 
-def erase(transaction: Transaction, prefix: bytes, limit: int) -> bool:
-    """Delete up to `limit` rows of a timeline. Returns whether there may be more.
+def erase(transaction: Transaction, prefixes: Sequence[bytes], limit: int) -> bool:
+    """Delete up to `limit` rows of each timeline. Returns whether there may be more.
 
     The head goes with the last of them: as long as there are entries, their number stands in it.
     """
+    transaction.expect(map(rows.head_key, prefixes))
+    unfinished = [prefix for prefix in prefixes if _erase_one(transaction, prefix, limit)]
+    return bool(unfinished)
+
+
+def _erase_one(transaction: Transaction, prefix: bytes, limit: int) -> bool:
     key = rows.head_key(prefix)
     data = transaction.get(key)
     found = transaction.scan(prefix, prefix + b"\xff", limit=limit)
