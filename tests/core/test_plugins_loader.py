@@ -66,6 +66,8 @@ def test_core_offers_its_own_backends_without_any_plugin() -> None:
     assert names == {
         ("serializer", "msgpack"),
         ("serializer", "json"),
+        ("aggregator", "recent_verb"),
+        ("aggregator", "notification"),
         ("metrics", "none"),
         ("task_queue", "inline"),
         ("task_queue", "threads"),

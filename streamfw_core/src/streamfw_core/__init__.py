@@ -11,7 +11,9 @@ from streamfw_core._version import __version__
 
 if TYPE_CHECKING:
     from streamfw_core.activity import Activity, BaseActivity, DehydratedActivity
-    from streamfw_core.feeds import Feed, FeedPage, UserBaseFeed
+    from streamfw_core.aggregated import AggregatedActivity, NotificationActivity
+    from streamfw_core.aggregators import BaseAggregator, NotificationAggregator, RecentVerbAggregator
+    from streamfw_core.feeds import AggregatedFeed, Feed, FeedPage, NotificationFeed, UserBaseFeed
     from streamfw_core.manager import Manager
     from streamfw_core.queues import FanoutPriority
     from streamfw_core.streams import Streams, default_streams, set_default_streams
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Activity",
     "Add",
+    "AggregatedActivity",
+    "AggregatedFeed",
     "BaseActivity",
+    "BaseAggregator",
     "Comment",
     "DehydratedActivity",
     "FanoutPriority",
@@ -29,6 +34,10 @@ __all__ = [
     "Follow",
     "Love",
     "Manager",
+    "NotificationActivity",
+    "NotificationAggregator",
+    "NotificationFeed",
+    "RecentVerbAggregator",
     "Streams",
     "UserBaseFeed",
     "Verb",
@@ -41,7 +50,9 @@ __all__ = [
 
 _HOMES = {
     "activity": ("Activity", "BaseActivity", "DehydratedActivity"),
-    "feeds": ("Feed", "FeedPage", "UserBaseFeed"),
+    "aggregated": ("AggregatedActivity", "NotificationActivity"),
+    "aggregators": ("BaseAggregator", "NotificationAggregator", "RecentVerbAggregator"),
+    "feeds": ("AggregatedFeed", "Feed", "FeedPage", "NotificationFeed", "UserBaseFeed"),
     "manager": ("Manager",),
     "queues": ("FanoutPriority",),
     "streams": ("Streams", "default_streams", "set_default_streams"),

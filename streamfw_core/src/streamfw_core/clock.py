@@ -31,9 +31,14 @@ next_stamp = Clock().next_stamp
 """The stamp of an operation that starts now, from the clock of this process."""
 
 
+def in_utc(time: datetime) -> datetime:
+    """An aware time: a naive one is taken as UTC."""
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
 def datetime_to_epoch(time: datetime) -> float:
     """Seconds since 1970 with microseconds; a naive time is taken as UTC."""
-    return (time if time.tzinfo is not None else time.replace(tzinfo=UTC)).timestamp()
+    return in_utc(time).timestamp()
 
 
 def epoch_to_datetime(seconds: float) -> datetime:

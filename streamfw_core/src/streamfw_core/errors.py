@@ -14,6 +14,7 @@ from typing import NamedTuple
 __all__ = [
     "ActivityNotFound",
     "ActivityTypeError",
+    "AggregatorError",
     "BackendBroken",
     "BackendConflict",
     "BackendNotFound",
@@ -193,6 +194,10 @@ class FeedConflict(StreamsError, ValueError):
 
 class ManagerNotFound(StreamsError, LookupError):
     """A message names a manager that this process does not know."""
+
+
+class AggregatorError(StreamsError, TypeError):
+    """An aggregator returned what is no group key, or no groups."""
 
 
 class FollowerIdsError(StreamsError, TypeError):

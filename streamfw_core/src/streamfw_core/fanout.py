@@ -117,20 +117,20 @@ def _deliver(manager: Manager, message: Deliver) -> None:
     """One storage call for the whole chunk; what failed is left to be tried again."""
     feed_class = manager.feed_class(message.feed)
     binding = manager.streams.bind(feed_class)
-    activities = _activities(binding, message) if feed_class.listens_to_updates() else {}
-    write = _write_of(manager, binding, message)
+    activities = _activities(binding, message) if binding.needs_activities else {}
+    write = _write_of(manager, binding, message, activities)
     if not (write.puts or write.removes or write.updates):
         return
     owner_of = {encode_owner(owner): owner for owner in message.owners}
     write = write._replace(owners=list(owner_of))
     with binding.metrics.fanout_timer(feed_class):
-        outcome = binding.timelines.write(binding.spec, [write], report=feed_class.listens_to_updates())
+        outcome = binding.apply(write, report=feed_class.listens_to_updates())
     written = [owner for encoded, owner in owner_of.items() if encoded not in outcome.failures]
     binding.metrics.on_fanout(feed_class, message.operation, len(written) * len(message.items))
     for encoded, change in outcome.changes.items():
         _tell(manager, binding, owner_of[encoded], change, activities)
     if written:
-        manager.streams.notify("streamfw_feeds_updated", feed=feed_class, owners=written, operation=message.operation)
+        _announce(manager, binding, written, message.operation)
     if outcome.failures:
         owners = [owner_of[encoded] for encoded in outcome.failures]
         rest = Deliver(**{**_fields(message), "owners": owners})
@@ -147,22 +147,21 @@ def _activities(binding: Binding, message: Deliver) -> dict[int, Activity]:
     return {item.activity_id: activity_of(item, expected) for item in message.items if item.has_activity}
 
 
-def _write_of(manager: Manager, binding: Binding, message: Deliver) -> Write:
+def _write_of(manager: Manager, binding: Binding, message: Deliver, activities: Mapping[int, Activity]) -> Write:
     """The operation on entries, without owners yet."""
     stamp = message.stamp
     if message.operation == "remove":
-        return Write((), removes=[Removal(item.activity_id, stamp) for item in message.items])
+        return Write((), removes=binding.removals([item.activity_id for item in message.items], stamp, activities))
     items = message.items
     if _outlived_tombstones(binding, stamp):
         items = _still_published(manager, binding, message)
-    if not binding.spec.inline:
+    if message.operation == "update":
         # A reference does not change when its activity is updated.
-        return Write((), puts=[Entry(item.activity_id, stamp) for item in items] if message.operation == "add" else ())
-    entries = [
-        Entry(item.activity_id, stamp, binding.serializer.dumps(activity_of(item, binding.feed_class.activity_class)))
-        for item in items
-    ]
-    return Write((), updates=entries) if message.operation == "update" else Write((), puts=entries)
+        inline = items if binding.spec.inline else []
+        return Write((), updates=binding.copies([activities[item.activity_id] for item in inline], stamp))
+    if binding.needs_activities:
+        return Write((), puts=binding.copies([activities[item.activity_id] for item in items], stamp))
+    return Write((), puts=[Entry(item.activity_id, stamp) for item in items])
 
 
 def _outlived_tombstones(binding: Binding, stamp: int) -> bool:
@@ -254,9 +253,15 @@ def _write_to(
     outcome = binding.write(write, report=feed_class.listens_to_updates())
     for change in outcome.changes.values():
         _tell(manager, binding, owner, change, {activity.serialization_id: activity for activity in activities})
-    manager.streams.notify(
-        "streamfw_feeds_updated", feed=feed_class, owners=[owner], operation="add" if write.puts else "remove"
-    )
+    _announce(manager, binding, [owner], "add" if write.puts else "remove")
+
+
+def _announce(manager: Manager, binding: Binding, owners: Sequence[int | str], operation: str) -> None:
+    """Call the plugins' hooks for one chunk of feeds."""
+    notify = manager.streams.notify
+    notify("streamfw_feeds_updated", feed=binding.feed_class, owners=owners, operation=operation)
+    if binding.spec.kind == "notification":
+        notify("streamfw_notifications_changed", feed=binding.feed_class, owners=owners)
 
 
 def _tell(

@@ -113,13 +113,17 @@ class Manager:
         id, source = activity_id_of(activity), messages.wire_owner(user_id)
         own, stamp = self._own(), next_stamp()
         removal = Removal(id, stamp)
+        known = self._known(activity)
         for binding in self._bindings():
             binding.timelines.remember(binding.spec, removes=[removal])
             binding.discard([id], stamp)
-        write = Write([encode_owner(user_id)], removes=[removal])
+        write = Write(
+            [encode_owner(user_id)], removes=own.removals([id], stamp, {one.serialization_id: one for one in known})
+        )
         outcome = own.write(write, report=own.feed_class.listens_to_updates())
         self._tell_own(user_id, outcome, {})
-        self._enqueue(source, "remove", [messages.Item(str(id))], stamp)
+        items = self._items(known) if known else [messages.Item(str(id))]
+        self._enqueue(source, "remove", items, stamp)
         self.streams.metrics.on_activity_removed()
         self.streams.notify("streamfw_activity_removed", manager=self, activities=[id])
 
@@ -270,9 +274,17 @@ class Manager:
     def _items(self, activities: list[Activity]) -> list[messages.Item]:
         """The activities as messages carry them: by id only, where all feeds keep references and nobody listens."""
         for binding in map(self.streams.bind, self.feed_classes.values()):
-            if binding.spec.inline or binding.feed_class.listens_to_updates():
+            if binding.needs_activities:
                 return [messages.item(binding.checked(activity)) for activity in activities]
         return [messages.Item(str(activity.serialization_id)) for activity in activities]
+
+    def _known(self, activity: Activity | DehydratedActivity | int) -> list[Activity]:
+        """The activity itself, given as such or by its id, where that helps to remove it: its group is found by it."""
+        if isinstance(activity, Activity):
+            return [activity]
+        id = activity_id_of(activity)
+        grouped = [binding for binding in self._bindings() if binding.spec.kind != "flat"]
+        return next(([found[id]] for binding in grouped if id in (found := binding.load([id]))), [])
 
     def _enqueue(
         self, source: int | str, operation: messages.Operation, items: list[messages.Item], stamp: int

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
-from streamfw_core.errors import DuplicateManager, FeedConflict, ManagerNotFound, Problem, SettingsError
+from streamfw_core.errors import DuplicateManager, ManagerNotFound, Problem, SettingsError
+from streamfw_core.feeds.assembling import Assembly, check_apart, check_scopes, path_of, same_class
 from streamfw_core.feeds.binding import Binding
-from streamfw_core.feeds.feed import SAME_AS_TIMELINE, Feed
-from streamfw_core.keys import KeyFormat
-from streamfw_core.storage.protocol import FeedSpec, Scope, Storage
+from streamfw_core.feeds.feed import Feed
+from streamfw_core.storage.protocol import FeedSpec, Storage
 
 if TYPE_CHECKING:
+    from streamfw_core.activity import Activity
     from streamfw_core.manager import Manager
     from streamfw_core.metrics import Metrics
     from streamfw_core.plugins import Plugins
@@ -102,7 +102,7 @@ class Streams:
                 queue.bind(self.execute)
                 self._queue = queue
                 for binding in self._bindings.values():
-                    self._check_scopes(binding)
+                    check_scopes(binding, queue)
             return self._queue
 
     @property
@@ -133,17 +133,25 @@ class Streams:
             return binding
         with self._lock:
             if feed_class not in self._bindings:
-                made = self._make_binding(feed_class)
+                made = Assembly.of(self, feed_class).bind()
                 for other in [*self._bindings]:
-                    if _same_class(other, feed_class):
+                    if same_class(other, feed_class):
                         # The module was reloaded: the new class takes the place of the old one.
                         del self._bindings[other]
                 for present in self._bindings.values():
-                    _check_apart(made, present)
+                    check_apart(made, present)
                 if self._queue is not None:
-                    self._check_scopes(made)
+                    check_scopes(made, self._queue)
                 self._bindings = {**self._bindings, feed_class: made}
             return self._bindings[feed_class]
+
+    def serializer(self, name: str, activity_class: type[Activity]) -> Serializer:
+        """The serializer of this name for activities of a class; feeds that name the same one share it."""
+        key = (name, activity_class)
+        with self._lock:
+            if key not in self._serializers:
+                self._serializers[key] = self.plugins.load(_kind("serializer"), name)(activity_class, {})
+            return self._serializers[key]
 
     def prepare(self, *feed_classes: type[Feed]) -> None:
         """Make the schema of these feed classes, where their storages have one; may be repeated."""
@@ -183,9 +191,9 @@ class Streams:
         name = self.manager_name(manager)
         with self._lock:
             present = self._managers.get(name)
-            if present is not None and _path(type(present)) != _path(type(manager)):
+            if present is not None and path_of(type(present)) != path_of(type(manager)):
                 raise DuplicateManager(
-                    f"manager name {name!r} of {_path(type(manager))} is taken by {_path(type(present))}:"
+                    f"manager name {name!r} of {path_of(type(manager))} is taken by {path_of(type(present))}:"
                     " give one of them a name of its own"
                 )
             self._managers[name] = manager
@@ -244,81 +252,6 @@ class Streams:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # --- inside ---
-
-    def _make_binding(self, feed_class: type[Feed]) -> Binding:
-        configured = self.settings.feeds.get(feed_class.name)
-        path = f"feeds.{feed_class.name}"
-        timeline = (configured and configured.timeline) or feed_class.timeline or self.settings.default_storage
-        if timeline is None:
-            known = ", ".join(sorted(self.settings.storages))
-            raise SettingsError(
-                [
-                    Problem(
-                        f"{path}.timeline",
-                        "no storage is named, and none is the default",
-                        f"name one of {known}, or name one of them 'default'",
-                    )
-                ]
-            )
-        activities = feed_class.activities
-        if configured is not None and isinstance(configured.activities, str | None):
-            activities = configured.activities
-        if activities == SAME_AS_TIMELINE:
-            activities = timeline
-        length = (
-            configured.max_length
-            if configured is not None and configured.max_length is not None
-            else feed_class.max_length
-        )
-        if not isinstance(length, int) or isinstance(length, bool) or length < 1:
-            raise SettingsError(
-                [
-                    Problem(
-                        f"{path}.max_length",
-                        f"{feed_class.__name__}.max_length is {length!r}",
-                        "an integer of 1 or more",
-                    )
-                ]
-            )
-        timelines = self.storage(timeline)
-        limit = timelines.capabilities.max_timeline
-        if limit is not None and length > limit:
-            raise SettingsError(
-                [Problem(f"{path}.max_length", f"{length} is more than storage {timeline!r} bears", f"at most {limit}")]
-            )
-        return Binding(
-            feed_class=feed_class,
-            spec=FeedSpec(feed_class.name, KeyFormat(feed_class.key_format), length, inline=activities is None),
-            timelines=timelines,
-            activities=None if activities is None else self.storage(activities),
-            records=feed_class.activity_namespace,
-            serializer=self._serializer((configured and configured.serializer) or feed_class.serializer, feed_class),
-            metrics=self.metrics,
-        )
-
-    def _serializer(self, name: str, feed_class: type[Feed]) -> Serializer:
-        key = (name, feed_class.activity_class)
-        if key not in self._serializers:
-            self._serializers[key] = self.plugins.load(_kind("serializer"), name)(feed_class.activity_class, {})
-        return self._serializers[key]
-
-    def _check_scopes(self, binding: Binding) -> None:
-        """A storage that only this process sees is of no use to workers in other processes."""
-        if self._queue is None or self._queue.scope is not Scope.SHARED:
-            return
-        problems = [
-            Problem(
-                f"feeds.{binding.spec.name}",
-                f"storage {storage.name!r} exists only in this process, and task queue {self._queue.name!r} runs in others",
-                "use a storage that all processes share, or the task queue 'inline' or 'threads'",
-            )
-            for storage in {binding.timelines.name: binding.timelines, **_named(binding.activities)}.values()
-            if storage.capabilities.scope is Scope.PROCESS
-        ]
-        if problems:
-            raise SettingsError(problems)
-
 
 def _import_manager(name: str, path: str) -> Any:
     """The class of a manager that the settings list.
@@ -333,47 +266,6 @@ def _import_manager(name: str, path: str) -> Any:
             f"manager {name!r} is listed in the settings as {path!r}, which cannot be imported: {error!r};"
             ' managers.<name> is a path such as "myapp.feeds:MyManager"'
         ) from error
-
-
-def _check_apart(one: Binding, other: Binding) -> None:
-    """Two feed classes of an application must not share what tells them apart.
-
-    :raises FeedConflict: they do.
-    """
-    classes = f"{_path(one.feed_class)} and {_path(other.feed_class)}"
-    if one.spec.name == other.spec.name:
-        raise FeedConflict(f"{classes} are both named {one.spec.name!r}: set name = '...' on one of them")
-    if one.timelines is other.timelines and one.spec.key_format.clashes(other.spec.key_format):
-        raise FeedConflict(
-            f"{classes} could share a key on storage {one.timelines.name!r}: key_format {one.spec.key_format.text!r} and"
-            f" {other.spec.key_format.text!r} meet for some owners; set key_format on one of them, such as"
-            f" 'feed:{one.spec.name}:%(user_id)s'"
-        )
-    shared = one.activities if one.activities is other.activities and one.records == other.records else None
-    if shared is not None and one.serializer is not other.serializer:
-        raise FeedConflict(
-            f"{classes} share the activity namespace {one.records!r} on storage {shared.name!r}, but keep"
-            f" other activities in it ({_kept(one)} and {_kept(other)}): set activity_namespace = '...' on one of them"
-        )
-    for feed, records in ((one, other), (other, one)):
-        if records.activities is feed.timelines and records.records == feed.spec.namespace:
-            raise FeedConflict(f"{classes}: activity_namespace {records.records!r} is the key_format of the other")
-
-
-def _kept(binding: Binding) -> str:
-    return f"{binding.feed_class.activity_class.__name__} by {type(binding.serializer).__name__}"
-
-
-def _named(storage: Storage | None) -> Mapping[str, Storage]:
-    return {} if storage is None else {storage.name: storage}
-
-
-def _same_class(one: type[Feed], other: type[Feed]) -> bool:
-    return _path(one) == _path(other) and (one.name, one.key_format) == (other.name, other.key_format)
-
-
-def _path(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _kind(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +12,7 @@ from streamfw_core.activity import Activity
 from streamfw_core.errors import ActivityNotFound, ActivityTypeError, DecodeError, WriteFailed
 from streamfw_core.ids import check_activity_id
 from streamfw_core.metrics import Metrics, NoMetrics
-from streamfw_core.storage.protocol import Entry, FeedSpec, Outcome, Page, Query, Record, Storage, Write
+from streamfw_core.storage.protocol import Entry, FeedSpec, Outcome, Page, Query, Record, Removal, Storage, Write
 
 if TYPE_CHECKING:
     from streamfw_core.feeds.feed import Feed
@@ -104,12 +104,25 @@ class Binding:
             return self.entries(self.encode(activities), stamp)
         return [Entry(activity.serialization_id, stamp) for activity in activities]
 
-    def write(self, write: Write, *, report: bool = False) -> Outcome:
-        """Write to one or more feeds.
+    def removals(self, ids: Iterable[int], stamp: int, activities: Mapping[int, Activity]) -> list[Removal]:
+        """That activities are taken out of timelines; those of them that are at hand are in `activities`."""
+        return [Removal(id, stamp) for id in ids]
 
-        :raises WriteFailed: some of them could not be written.
+    @property
+    def needs_activities(self) -> bool:
+        """Whether writing to these feeds takes the activities themselves, and not only their ids."""
+        return self.spec.inline or self.feed_class.listens_to_updates()
+
+    def apply(self, write: Write, *, report: bool = False) -> Outcome:
+        """Write to one or more feeds in one call of the storage."""
+        return self.timelines.write(self.spec, [write], report=report)
+
+    def write(self, write: Write, *, report: bool = False) -> Outcome:
+        """`apply`, but all feeds must be written.
+
+        :raises WriteFailed: some of them could not be.
         """
-        outcome = self.timelines.write(self.spec, [write], report=report)
+        outcome = self.apply(write, report=report)
         if outcome.failures:
             raise self.write_failed(outcome, write)
         return outcome
@@ -212,17 +225,21 @@ class Binding:
             try:
                 activities.append(self.serializer.loads(data, entry.id))
             except DecodeError as error:
-                key = self.spec.key(owner)
-                located = DecodeError(
-                    f"activity {entry.id} of feed {key!r} cannot be decoded: {error}; read with"
-                    " feed.skipping_broken() to get the rest",
-                    feed=key,
-                    activity_id=entry.id,
-                )
+                located = self.located(owner, entry.id, error)
                 if not skip_broken:
                     raise located from error
                 broken.append(located)
         return Found(activities, page.entries[-1].id, len(page.entries), missing, broken)
+
+    def located(self, owner: str, id: int, error: DecodeError) -> DecodeError:
+        """The error of bytes that are not an activity, with the feed in which they were found."""
+        key = self.spec.key(owner)
+        return DecodeError(
+            f"activity {id} of feed {key!r} cannot be decoded: {error}; read with"
+            " feed.skipping_broken() to get the rest",
+            feed=key,
+            activity_id=id,
+        )
 
 
 def _loads_each(serializer: Serializer, ids: Sequence[int], payloads: Sequence[bytes]) -> list[Activity]:

@@ -14,7 +14,7 @@ from streamfw_core.feeds.binding import Binding, activity_id_of, not_found
 from streamfw_core.feeds.page import FeedPage, read_page
 from streamfw_core.feeds.selection import Selection
 from streamfw_core.ids import Id, encode_owner
-from streamfw_core.storage.protocol import Query, Removal, Write
+from streamfw_core.storage.protocol import Query, Write
 
 if TYPE_CHECKING:
     from streamfw_core.streams import Streams
@@ -63,6 +63,7 @@ class Feed:
     activity_namespace: ClassVar[str] = "activities"
     activity_class: ClassVar[type[Activity]] = Activity
     serializer: ClassVar[str] = "msgpack"
+    kind: ClassVar[str] = "flat"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -80,7 +81,8 @@ class Feed:
         """
         self.user_id = user_id
         self._owner = encode_owner(user_id)
-        self._binding = self.binding(streams)
+        self._streams = _default_unless(streams)
+        self._binding = self._streams.bind(type(self))
         self._selection = Selection()
         self._skip_broken = False
 
@@ -217,9 +219,12 @@ class Feed:
     def remove_many(self, activities: Iterable[Activity | DehydratedActivity | int]) -> int | None:
         """Take activities (or those with these ids) out of this feed in one step; see `remove`."""
         binding, stamp = self._binding, next_stamp()
-        removes = [Removal(activity_id_of(activity), stamp) for activity in _listed(activities)]
-        if not removes:
+        listed = _listed(activities)
+        ids = [activity_id_of(activity) for activity in listed]
+        if not ids:
             return 0
+        known = {one.serialization_id: one for one in listed if isinstance(one, Activity)}
+        removes = binding.removals(ids, stamp, known)
         outcome = binding.write(Write([self._owner], removes=removes), report=self.listens_to_updates())
         self._updated(outcome.changes, {})
         binding.metrics.on_feed_remove(type(self), len(removes))
@@ -247,11 +252,7 @@ class Feed:
     @classmethod
     def binding(cls, streams: Streams | None = None) -> Binding:
         """Where and how the feeds of this class live in an application."""
-        if streams is None:
-            from streamfw_core.streams import default_streams
-
-            streams = default_streams()
-        return streams.bind(cls)
+        return _default_unless(streams).bind(cls)
 
     @classmethod
     def insert_activity(cls, activity: Activity, *, streams: Streams | None = None) -> None:
@@ -320,6 +321,14 @@ class UserBaseFeed(Feed):
     name = "user"
     key_format = "user_feed:%(user_id)s"
     max_length = 1_000_000
+
+
+def _default_unless(streams: Streams | None) -> Streams:
+    if streams is not None:
+        return streams
+    from streamfw_core.streams import default_streams
+
+    return default_streams()
 
 
 def feed_name(class_name: str, ending: str = "Feed") -> str:

@@ -16,12 +16,13 @@ from attrs import frozen
 from streamfw_core.errors import CursorError, SliceError
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.feeds.selection import Selection
-from streamfw_core.ids import MAX_ID
+from streamfw_core.ids import DIGEST_BITS, MAX_ID
 from streamfw_core.storage.protocol import Query
 
 __all__ = ["FeedPage"]
 
 VERSION = 1
+DIGEST = (1 << DIGEST_BITS) - 1
 ID_BYTES = 16
 
 
@@ -51,8 +52,7 @@ def read_page(
     binding: Binding, owner: str, selection: Selection, size: int, after: str | None, *, skip_broken: bool
 ) -> FeedPage:
     """Read until the page is full or the feed ends."""
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        raise SliceError(f"a page has 1 activity or more, got size {size!r}")
+    _check_size(size)
     if after is not None:
         selection = _beyond(selection, _decode_cursor(after, selection.oldest_first))
     items: list[Any] = []
@@ -71,6 +71,24 @@ def read_page(
         if found.examined < wanted or found.last_id is None:
             return FeedPage(items, None, missing, broken)
         selection = _beyond(selection, found.last_id)
+
+
+def page_of_ranked(items: Sequence[Any], size: int, after: str | None, *, oldest_first: bool) -> FeedPage:
+    """A page of a feed that is read in an order of its aggregator's own: what follows the group of the cursor."""
+    _check_size(size)
+    start = 0
+    if after is not None:
+        digest = _decode_cursor(after, oldest_first) & DIGEST
+        # A group that is gone cannot be followed: the walk ends.
+        start = next((n for n, one in enumerate(items, 1) if one.serialization_id & DIGEST == digest), len(items))
+    page = items[start : start + size]
+    more = len(items) > start + size
+    return FeedPage(page, _encode_cursor(page[-1].serialization_id, oldest_first) if more else None)
+
+
+def _check_size(size: object) -> None:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise SliceError(f"a page has 1 activity or more, got size {size!r}")
 
 
 def _beyond(selection: Selection, id: int) -> Selection:

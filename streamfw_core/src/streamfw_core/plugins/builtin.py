@@ -15,6 +15,12 @@ def streamfw_register_serializers(register: Register) -> None:
 
 
 @hookimpl
+def streamfw_register_aggregators(register: Register) -> None:
+    register("recent_verb", "streamfw_core.aggregators:RecentVerbAggregator", summary="By verb and day")
+    register("notification", "streamfw_core.aggregators:NotificationAggregator", summary="By verb, object and day")
+
+
+@hookimpl
 def streamfw_register_metrics(register: Register) -> None:
     register("none", "streamfw_core.metrics:NoMetrics", summary="Collects nothing")
 

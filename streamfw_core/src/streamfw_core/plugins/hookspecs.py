@@ -25,6 +25,7 @@ import pluggy
 if TYPE_CHECKING:
     from streamfw_core.activity import BaseActivity
     from streamfw_core.feeds.feed import Feed
+    from streamfw_core.ids import Id
     from streamfw_core.manager import Manager
     from streamfw_core.streams import Streams
 
@@ -35,6 +36,7 @@ __all__ = [
     "streamfw_activity_published",
     "streamfw_activity_removed",
     "streamfw_feeds_updated",
+    "streamfw_notifications_changed",
     "streamfw_register_aggregators",
     "streamfw_register_metrics",
     "streamfw_register_serializers",
@@ -310,6 +312,31 @@ def streamfw_feeds_updated(streams: Streams, feed: type[Feed], owners: Sequence[
     :param feed: the feed class.
     :param owners: the ids of the owners, as whole numbers or as texts.
     :param operation: `add`, `remove` or `update`.
+
+    .. versionadded:: 0.1
+    """
+
+
+@hookspec
+def streamfw_notifications_changed(streams: Streams, feed: type[Feed], owners: Sequence[Id]) -> None:
+    """The unseen and unread counts of notification feeds may have changed: after adds, removals, marks and trims.
+
+    Fires where the feed was written, once per call of `add_many`, `mark_all` and the like, and once per chunk of a fan-out.
+    The counts are read where they are needed: `feed(owner, streams=streams).get_notification_data()`.
+
+    ```python
+    from streamfw_core.plugins import hookimpl
+
+
+    @hookimpl
+    def streamfw_notifications_changed(streams, feed, owners):
+        for owner in owners:
+            push_to_browser(owner, feed(owner, streams=streams).get_notification_data())
+    ```
+
+    :param streams: the application that the feeds belong to.
+    :param feed: the class of notification feeds.
+    :param owners: the ids of the owners.
 
     .. versionadded:: 0.1
     """

@@ -141,6 +141,7 @@ class FeedSettings:
 
     `timeline` and `activities` are names of storages.
     `activities` None means that the timeline keeps the activities itself.
+    `time_zone` is where an aggregator takes the day of an activity.
     """
 
     name: str
@@ -148,6 +149,7 @@ class FeedSettings:
     activities: str | Unset | None = UNSET
     serializer: str | None = None
     aggregator: str | None = None
+    time_zone: str | None = None
     max_length: int | None = None
 
 

@@ -40,7 +40,7 @@ DEFAULT_ALIAS: Final = "default"
 _ALIAS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 _BACKEND_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*\Z")
-_FEED_KEYS: Final = ("timeline", "activities", "serializer", "aggregator", "max_length")
+_FEED_KEYS: Final = ("timeline", "activities", "serializer", "aggregator", "time_zone", "max_length")
 
 # Thirty thousand years, in seconds: more than any clock counts.
 _FOREVER: Final = 1e12
@@ -190,8 +190,15 @@ class _Resolution:
             activities=activities,
             serializer=self._optional_backend(f"{path}.serializer", raw.get("serializer"), Kind.SERIALIZER),
             aggregator=self._optional_backend(f"{path}.aggregator", raw.get("aggregator"), Kind.AGGREGATOR),
+            time_zone=self._time_zone(f"{path}.time_zone", raw.get("time_zone")),
             max_length=self._max_length(f"{path}.max_length", raw.get("max_length")),
         )
+
+    def _time_zone(self, path: str, value: object) -> str | None:
+        if value is None or isinstance(value, str):
+            return value
+        self._report.problem(path, f"must be the name of a time zone, is {describe(value)}", "such as Europe/Amsterdam")
+        return None
 
     def _storage_reference(self, path: str, value: object) -> str | None:
         if value is None:
