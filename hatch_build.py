@@ -59,7 +59,7 @@ class SiblingsMetadataHook(MetadataHookInterface):
 class RefuseCheckoutSdist(BuildHookInterface[BuilderConfig]):
     """Refuses a source distribution outside a release build: its PKG-INFO would hold this machine's paths."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 (hatchling's signature)
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if not is_release() and not Path(self.root, "PKG-INFO").is_file():
             raise RuntimeError(
                 "a source distribution of streamfw built in a checkout would require its siblings by "

@@ -20,9 +20,7 @@ def metadata(artifact: Path) -> Message:
     for name, text in _metadata_files(artifact):
         if name.count("/") == 1:
             return Parser().parsestr(text)
-    raise ValueError(
-        f"{artifact} holds neither METADATA nor PKG-INFO; is it a wheel or a source distribution?"
-    )
+    raise ValueError(f"{artifact} holds neither METADATA nor PKG-INFO; is it a wheel or a source distribution?")
 
 
 def requirements(artifact: Path) -> list[str]:

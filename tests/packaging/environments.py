@@ -33,9 +33,7 @@ class Environment:
             env=clean_environment(),
         )
         if check and done.returncode:
-            raise AssertionError(
-                f"{' '.join(done.args)} exited with {done.returncode}:\n{done.stdout}{done.stderr}"
-            )
+            raise AssertionError(f"{' '.join(done.args)} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
 
     def pip(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -43,9 +41,7 @@ class Environment:
 
     def installed(self) -> dict[str, str]:
         """Name and version of every installed distribution."""
-        return {
-            entry["name"]: entry["version"] for entry in json.loads(self.pip("list", "--format=json").stdout)
-        }
+        return {entry["name"]: entry["version"] for entry in json.loads(self.pip("list", "--format=json").stdout)}
 
     def modules_after(self, statement: str) -> set[str]:
         """The modules that are loaded once the statement has run."""
@@ -60,15 +56,11 @@ class Environment:
 def clean_environment(**more: str) -> dict[str, str]:
     """The variables of this process without those that change what Python imports or what streamfw does."""
     return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "STREAMFW", "PYTEST"))
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "STREAMFW", "PYTEST"))
     } | more
 
 
-def build(
-    source: Path, into: Path, *, release: bool, kind: str | None = None
-) -> subprocess.CompletedProcess[str]:
+def build(source: Path, into: Path, *, release: bool, kind: str | None = None) -> subprocess.CompletedProcess[str]:
     """Build a source distribution and from it a wheel, or only one of the two (`kind`: sdist or wheel)."""
     # Without isolation: every distribution needs hatchling alone, and the session has installed it.
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(into), str(source)]
@@ -83,6 +75,4 @@ def build(
 
 def siblings(root: Path) -> list[Path]:
     """The folder of every distribution that is released beside the root; an example is not."""
-    return sorted(
-        path.parent for pattern in ("*/", "plugins/*/") for path in root.glob(f"{pattern}pyproject.toml")
-    )
+    return sorted(path.parent for pattern in ("*/", "plugins/*/") for path in root.glob(f"{pattern}pyproject.toml"))

@@ -80,9 +80,7 @@ def test_a_wheel_built_in_a_checkout_is_refused(
     assert "METADATA: Requires-Dist: streamfw-memory @ file://" in capsys.readouterr().err
 
 
-def test_a_leaked_path_in_a_source_distribution_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_leaked_path_in_a_source_distribution_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = b"Metadata-Version: 2.4\nName: x\nVersion: 1\nRequires-Dist: y @ file:///somewhere/y\n"
     with tarfile.open(tmp_path / "x-1.tar.gz", "w:gz") as sdist:
         member = tarfile.TarInfo("x-1/PKG-INFO")
@@ -93,9 +91,7 @@ def test_a_leaked_path_in_a_source_distribution_is_refused(
     assert "x-1.tar.gz, x-1/PKG-INFO: Requires-Dist: y @ file:///somewhere/y" in capsys.readouterr().err
 
 
-def test_an_empty_folder_is_not_taken_for_a_release(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_empty_folder_is_not_taken_for_a_release(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert artifacts.main(str(tmp_path)) == 2
     assert "holds no wheel" in capsys.readouterr().err
 

@@ -104,9 +104,7 @@ def test_core_works_without_the_command_line(core_alone: Environment) -> None:
 
 
 @pytest.mark.parametrize("command", [["streamfw"], ["python", "-m", "streamfw_core"]])
-def test_the_script_without_its_libraries_says_what_to_install(
-    core_alone: Environment, command: list[str]
-) -> None:
+def test_the_script_without_its_libraries_says_what_to_install(core_alone: Environment, command: list[str]) -> None:
     program, *arguments = command
     done = core_alone.run(program, *arguments, "demo", check=False)
 
@@ -117,9 +115,7 @@ def test_the_script_without_its_libraries_says_what_to_install(
     assert "Traceback" not in done.stderr
 
 
-def test_the_example_plugin_installs_beside_and_is_found(
-    checkout: Path, wheels: list[str], tmp_path: Path
-) -> None:
+def test_the_example_plugin_installs_beside_and_is_found(checkout: Path, wheels: list[str], tmp_path: Path) -> None:
     source = checkout / EXAMPLE_PLUGIN
     if not source.is_dir():
         reason = f"{EXAMPLE_PLUGIN} is not there"
@@ -127,11 +123,7 @@ def test_the_example_plugin_installs_beside_and_is_found(
     environment = Environment(tmp_path / "venv")
     environment.pip("install", *wheels, str(source))
 
-    found = [
-        entry
-        for entry in by_name(environment).values()
-        if entry["distribution"] == "streamfw-example-storage"
-    ]
+    found = [entry for entry in by_name(environment).values() if entry["distribution"] == "streamfw-example-storage"]
     assert [entry["status"] for entry in found] == ["loaded"]
     assert by_name(environment)["memory"]["status"] == "loaded"
 

@@ -25,9 +25,7 @@ def project(folder: Path) -> dict[str, Any]:
 
 
 def test_the_root_lists_every_distribution_of_the_repository() -> None:
-    assert REQUIRED["siblings"] == {
-        project(folder)["name"]: folder.relative_to(ROOT).as_posix() for folder in SIBLINGS
-    }
+    assert REQUIRED["siblings"] == {project(folder)["name"]: folder.relative_to(ROOT).as_posix() for folder in SIBLINGS}
 
 
 def test_all_covers_every_distribution_and_every_extra() -> None:
@@ -53,22 +51,14 @@ def test_the_tools_know_every_distribution() -> None:
 def test_the_import_contracts_cover_every_plugin() -> None:
     linter = PYPROJECT["tool"]["importlinter"]
     contracts = {contract["name"]: contract for contract in linter["contracts"]}
-    plugins = {
-        folder.name: folder / "src" / folder.name for folder in SIBLINGS if folder.name != "streamfw_core"
-    }
+    plugins = {folder.name for folder in SIBLINGS} - {"streamfw_core"}
     hooks = contracts["Hook modules import only core"]
 
     assert set(linter["root_packages"]) == {"streamfw_core", *plugins}
-    assert set(contracts["Core never imports a plugin"]["forbidden_modules"]) == set(plugins)
-    assert set(contracts["Plugins never import each other"]["modules"]) == set(plugins)
+    assert set(contracts["Core never imports a plugin"]["forbidden_modules"]) == plugins
+    assert set(contracts["Plugins never import each other"]["modules"]) == plugins
     assert set(hooks["source_modules"]) == {f"{name}.plugin" for name in plugins}
-    assert set(hooks["forbidden_modules"]) == {
-        f"{name}.{path.stem}"
-        for name, source in plugins.items()
-        for path in source.iterdir()
-        if (path.suffix == ".py" or (path / "__init__.py").is_file())
-        and path.stem not in {"__init__", "plugin"}
-    }
+    assert set(hooks["forbidden_modules"]) == {f"{name}.*" for name in plugins}
 
 
 @pytest.mark.parametrize("folder", SIBLINGS, ids=lambda folder: folder.name)
@@ -88,9 +78,7 @@ def test_every_distribution_is_typed_and_reads_the_one_version(folder: Path) -> 
 
 def test_the_readme_says_the_lines_that_ci_runs() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    lines = re.findall(
-        r"^(?:demo|tests)='(.+)'$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE
-    )
+    lines = re.findall(r"^(?:demo|tests)='(.+)'$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert len(lines) == 2
     assert set(lines) <= set(readme)
@@ -100,6 +88,4 @@ def test_every_changelog_fragment_has_a_type_that_towncrier_knows() -> None:
     types = {entry["directory"] for entry in PYPROJECT["tool"]["towncrier"]["type"]}
     fragments = [path for path in (ROOT / "changelog.d").iterdir() if path.name != "README.md"]
 
-    assert all(len(path.suffixes) == 2 and path.suffixes[0].lstrip(".") in types for path in fragments), (
-        fragments
-    )
+    assert all(len(path.suffixes) == 2 and path.suffixes[0].lstrip(".") in types for path in fragments), fragments
