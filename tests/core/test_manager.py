@@ -480,8 +480,12 @@ def test_two_managers_of_one_name_are_refused() -> None:
 
 
 def test_a_manager_that_does_not_say_who_follows_whom_says_what_to_define() -> None:
+    manager = Manager(streams=Streams({}))
     with pytest.raises(NotImplementedError, match="define get_user_follower_ids"):
-        Manager(streams=Streams({})).add_user_activity(1, activity(1))
+        manager.add_user_activity(1, activity(1))
+    assert manager.get_user_feed(1)[:] == []
+    manager.batch_import(1, [activity(1)], fanout=False)
+    assert manager.get_user_feed(1)[:] == [activity(1)]
 
 
 def test_a_message_for_a_feed_that_the_manager_no_longer_has_is_given_up(manager: WorldManager) -> None:

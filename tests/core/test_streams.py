@@ -208,6 +208,12 @@ def test_memory_under_a_queue_of_other_processes_is_refused() -> None:
         streams.bind(InlineFeed)
 
 
+@pytest.mark.parametrize(("key", "value"), [("aggregator", "recent_verb"), ("time_zone", "Europe/Amsterdam")])
+def test_a_flat_feed_has_no_aggregator(key: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"feeds\.home\.{key}: HomeFeed is a flat feed and has no groups"):
+        Streams({"feeds": {"home": {key: value}}}).bind(HomeFeed)
+
+
 def test_an_unknown_storage_backend_is_named_with_what_to_install() -> None:
     streams = Streams({"storages": {"default": "redis://localhost"}})
     with pytest.raises(BackendNotFound, match=r'pip install "streamfw\[redis\]"'):

@@ -92,6 +92,44 @@ def test_high_is_served_while_low_occupies_every_other_thread() -> None:
     pool.close()
 
 
+def test_high_is_served_in_the_middle_of_large_low_fan_outs() -> None:
+    order: list[bytes] = []
+    lock = threading.Lock()
+
+    def handler(message: bytes) -> None:
+        if message.startswith(b"low root"):
+            for _ in range(100):
+                pool.enqueue(b"low", LOW)
+        elif message == b"high root":
+            pool.enqueue(b"high", HIGH)
+        else:
+            time.sleep(0.001)
+        with lock:
+            order.append(message)
+
+    pool = queue(handler, workers=3, max_pending=10)
+    for number in range(9):
+        pool.enqueue(b"low root %d" % number, HIGH)
+    pool.enqueue(b"high root", HIGH)
+    pool.drain(30)
+    assert order.count(b"low") == 900
+    assert order.index(b"high") < len(order) // 4
+    pool.close()
+
+
+def test_a_publisher_of_high_does_not_wait_for_room_among_low() -> None:
+    gate = threading.Event()
+    pool = queue(lambda message: gate.wait(10), workers=2, max_pending=2)
+    for _ in range(3):
+        pool.enqueue(b"low", LOW)
+    publisher = threading.Thread(target=pool.enqueue, args=(b"high", HIGH))
+    publisher.start()
+    publisher.join(5)
+    assert not publisher.is_alive()
+    gate.set()
+    pool.close()
+
+
 def test_waiting_messages_are_taken_by_priority() -> None:
     gate, started = threading.Event(), threading.Semaphore(0)
     done: list[bytes] = []
@@ -157,7 +195,7 @@ def test_draining_gives_up_after_its_timeout() -> None:
     gate = threading.Event()
     pool = queue(lambda message: gate.wait(10))
     pool.enqueue(b"slow", LOW)
-    with pytest.raises(TimeoutError, match=r"after 0.05 s"):
+    with pytest.raises(TimeoutError, match=r"1 messages are not done after 0\.05 s"):
         pool.drain(0.05)
     gate.set()
     pool.close()

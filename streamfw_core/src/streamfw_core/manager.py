@@ -235,6 +235,8 @@ class Manager:
 
     def _publish(self, user_id: Id, activities: list[Activity], *, fanout: bool = True) -> None:
         # Everything that may be refused comes before the first write.
+        if fanout and type(self).get_user_follower_ids is Manager.get_user_follower_ids:
+            self.get_user_follower_ids(user_id)
         source, owner = messages.wire_owner(user_id), encode_owner(user_id)
         own, encoded, items = self._own(), self._encoded(activities), self._items(activities)
         stamp = next_stamp()

@@ -61,6 +61,11 @@ class Assembly:
             inline=activities is None,
         )
         if feed_class.kind == "flat":
+            for key in ("aggregator", "time_zone"):
+                if getattr(self.said, key) is not None:
+                    raise self._wrong(
+                        key, f"{feed_class.__name__} is a flat feed and has no groups", "subclass AggregatedFeed"
+                    )
             return Binding(spec=spec, **parts)
         return self._grouped(spec, parts)
 

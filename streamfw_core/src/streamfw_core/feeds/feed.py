@@ -40,7 +40,7 @@ class Feed:
     feed[:25]
     ```
 
-    Class attributes, each of which the settings may override under `feeds.<name>`:
+    Class attributes; the settings may override `max_length`, `timeline`, `activities` and `serializer` under `feeds.<name>`:
 
     - `name`: the feed's name in settings and messages; by default the class name without `Feed`, in snake case.
     - `key_format`: the key of a feed, with one `%(user_id)s`; by default `feed:<name>:%(user_id)s`.
@@ -193,8 +193,12 @@ class Feed:
         """
         return self.add_many([activity])
 
-    def add_many(self, activities: Iterable[Activity]) -> int | None:
-        """Add activities in one step; see `add`. Activities too old for a full feed are not kept and not counted."""
+    def add_many(self, activities: Iterable[Activity], batch_interface: object = None, trim: bool = True) -> int | None:
+        """Add activities in one step; see `add`. Activities too old for a full feed are not kept and not counted.
+
+        :param batch_interface: accepted for code that was written for Stream-Framework; without effect.
+        :param trim: likewise.
+        """
         binding, stamp = self._binding, next_stamp()
         encoded = binding.encode(_listed(activities))
         if not encoded:
@@ -216,8 +220,17 @@ class Feed:
         """
         return self.remove_many([activity])
 
-    def remove_many(self, activities: Iterable[Activity | DehydratedActivity | int]) -> int | None:
-        """Take activities (or those with these ids) out of this feed in one step; see `remove`."""
+    def remove_many(
+        self,
+        activities: Iterable[Activity | DehydratedActivity | int],
+        batch_interface: object = None,
+        trim: bool = True,
+    ) -> int | None:
+        """Take activities (or those with these ids) out of this feed in one step; see `remove`.
+
+        :param batch_interface: accepted for code that was written for Stream-Framework; without effect.
+        :param trim: likewise.
+        """
         binding, stamp = self._binding, next_stamp()
         listed = _listed(activities)
         ids = [activity_id_of(activity) for activity in listed]

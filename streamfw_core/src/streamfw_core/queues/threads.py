@@ -1,8 +1,10 @@
 """A background pool in this process: publishing returns at once, threads fan out.
 
-- Back-pressure: at most `max_pending` messages wait; a publisher waits for room, and a worker that has more to enqueue
-  (a fan-out that splits into chunks) executes it itself, so that the pool cannot lock up.
-- Priorities: HIGH before NORMAL before LOW; one thread of the pool takes only HIGH, so that long LOW work never delays it.
+- Back-pressure: at most `max_pending` messages of each priority wait. A publisher waits for room;
+  a worker that has more to enqueue (a fan-out that splits into chunks) makes room by executing the most urgent message
+  that waits, so that the pool cannot lock up.
+- Priorities: HIGH before NORMAL before LOW, also in the middle of a large LOW fan-out;
+  one thread of the pool takes only HIGH.
 - What fails for good is logged, kept (the newest `MAX_DEAD`), and raised by `drain`.
 - The pool drains when the interpreter exits.
 """
@@ -31,6 +33,8 @@ __all__ = ["DeadLetter", "ThreadsQueue"]
 logger = logging.getLogger(__name__)
 
 MAX_DEAD = 1000
+MAX_DEPTH = 8
+"""How many messages a worker may begin in the middle of others."""
 _ORDER = (FanoutPriority.HIGH, FanoutPriority.NORMAL, FanoutPriority.LOW)
 
 
@@ -45,7 +49,7 @@ class DeadLetter:
 
 @frozen
 class Options:
-    """`workers`: threads, 2 or more. `max_pending`: messages that may wait. `attempts`, `pause`: see the inline queue."""
+    """`workers`: threads, 2 or more. `max_pending`: messages of each priority that may wait. `attempts`, `pause`: see the inline queue."""
 
     workers: int = field(default=4, validator=[instance_of(int), ge(2)])
     max_pending: int = field(default=1000, validator=[instance_of(int), ge(1)])
@@ -66,7 +70,7 @@ class ThreadsQueue:
         self._backoff = Backoff(self._options.attempts, self._options.pause)
         self._handler: Handler | None = None
         self._closed = False
-        self._in_worker = threading.local()
+        self._worker = threading.local()
         self._start_afresh()
         # Weak, so that a queue nobody uses any more can go before the interpreter does.
         atexit.register(_drain_at_exit, weakref.ref(self))
@@ -82,19 +86,41 @@ class ThreadsQueue:
         assert self._handler is not None, "bind() comes before enqueue()"
         if self._pid != os.getpid():
             self._start_afresh()
+        served: Sequence[FanoutPriority] | None = getattr(self._worker, "served", None)
+        while not self._accept(message, priority, wait=served is None):
+            # A worker must not wait for room that only workers make.
+            if served is None or not self._help(served):
+                self._execute(message, priority)
+                return
+
+    def _accept(self, message: bytes, priority: FanoutPriority, *, wait: bool) -> bool:
+        """Let a message wait for its turn, if there is room for it."""
         with self._changed:
+            self._start_workers()
+            waiting = self._waiting[priority]
+            while not self._closed and wait and len(waiting) >= self._options.max_pending:
+                self._changed.wait()
             if self._closed:
                 raise QueueClosed(f"task queue {self.name!r} is closed: make new Streams to publish again")
-            self._start_workers()
-            worker = getattr(self._in_worker, "yes", False)
-            while not worker and self._pending >= self._options.max_pending:
-                self._changed.wait()
-            if self._pending < self._options.max_pending:
-                self._waiting[priority].append(message)
-                self._pending += 1
-                self._changed.notify_all()
-                return
-        self._execute(message, priority)
+            if len(waiting) >= self._options.max_pending:
+                return False
+            waiting.append(message)
+            self._changed.notify_all()
+            return True
+
+    def _help(self, served: Sequence[FanoutPriority]) -> bool:
+        """Execute the most urgent message that waits, in the middle of another; False when that goes too deep."""
+        if self._worker.depth >= MAX_DEPTH:
+            return False
+        with self._changed:
+            taken = self._take(served)
+        if taken is not None:
+            self._worker.depth += 1
+            try:
+                self._run(*taken)
+            finally:
+                self._worker.depth -= 1
+        return taken is not None
 
     def drain(self, timeout: float | None = None) -> None:
         """Wait until nothing waits or runs.
@@ -106,8 +132,9 @@ class ThreadsQueue:
         if self._pid != os.getpid():
             return
         with self._changed:
-            if not self._changed.wait_for(lambda: not self._pending and not self._running, timeout):
-                raise TimeoutError(f"task queue {self.name!r}: {self._pending} messages still wait after {timeout} s")
+            if not self._changed.wait_for(lambda: not self._running and not any(self._waiting.values()), timeout):
+                left = self._running + sum(map(len, self._waiting.values()))
+                raise TimeoutError(f"task queue {self.name!r}: {left} messages are not done after {timeout} s")
             letters = list(self._dead)
             self._dead.clear()
         if letters:
@@ -137,7 +164,6 @@ class ThreadsQueue:
         self._pid = os.getpid()
         self._changed = threading.Condition()
         self._waiting: dict[FanoutPriority, deque[bytes]] = {priority: deque() for priority in _ORDER}
-        self._pending = 0
         self._running = 0
         self._dead: deque[DeadLetter] = deque(maxlen=MAX_DEAD)
         self._threads: list[threading.Thread] = []
@@ -156,15 +182,24 @@ class ThreadsQueue:
     def _next(self, served: Sequence[FanoutPriority]) -> tuple[bytes, FanoutPriority] | None:
         """The next message to execute; None: the queue was closed."""
         with self._changed:
-            while True:
-                for priority in served:
-                    if self._waiting[priority]:
-                        self._pending -= 1
-                        self._running += 1
-                        return self._waiting[priority].popleft(), priority
-                if self._closed:
-                    return None
+            while (taken := self._take(served)) is None and not self._closed:
                 self._changed.wait()
+            return taken
+
+    def _take(self, served: Sequence[FanoutPriority]) -> tuple[bytes, FanoutPriority] | None:
+        for priority in served:
+            if self._waiting[priority]:
+                self._running += 1
+                return self._waiting[priority].popleft(), priority
+        return None
+
+    def _run(self, message: bytes, priority: FanoutPriority) -> None:
+        try:
+            self._execute(message, priority)
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
 
     def _execute(self, message: bytes, priority: FanoutPriority) -> None:
         assert self._handler is not None
@@ -181,19 +216,12 @@ class ThreadsQueue:
             with self._changed:
                 self._dead.append(DeadLetter(rest, priority, cause))
 
-    def _done(self) -> None:
-        with self._changed:
-            self._running -= 1
-            self._changed.notify_all()
-
 
 def _work(queue: ThreadsQueue, served: Sequence[FanoutPriority]) -> None:
-    queue._in_worker.yes = True
+    queue._worker.served = served
+    queue._worker.depth = 0
     while (taken := queue._next(served)) is not None:
-        try:
-            queue._execute(*taken)
-        finally:
-            queue._done()
+        queue._run(*taken)
 
 
 def _drain_at_exit(reference: Callable[[], ThreadsQueue | None]) -> None:
