@@ -48,7 +48,7 @@ def tests(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Hold every storage of the repository and the example plugin against the conformance kit."""
     session.install(*_editable(), *_example(), *_group("tests"))
-    session.run("pytest", "-m", "not packaging", "-k", "conformance", *(session.posargs or ["tests"]))
+    session.run("pytest", "-m", "not packaging", "-k", "conformance", *(session.posargs or ["tests", "examples"]))
 
 
 @nox.session
