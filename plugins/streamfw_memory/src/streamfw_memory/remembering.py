@@ -93,8 +93,10 @@ class Memory:
             note.removed_from[owner] = max(note.removed_from.get(owner, -1), removal.stamp)
 
     def gone(self, owner: str, id: int) -> None:
-        """The feed does not hold the entry any more, so its updates there are forgotten."""
-        self.notes[id].updated_in.pop(owner, None)
+        """The feed does not hold the entry (any more), so its updates there are forgotten."""
+        note = self.notes.get(id)
+        if note is not None:
+            note.updated_in.pop(owner, None)
 
     def updated(self, owner: str, known: Entry, update: Entry) -> Entry:
         """A present entry after an update, which may be older than what is known."""

@@ -118,6 +118,9 @@ class Timelines:
                 fresh[entry.id] = entry
         if not fresh:
             return []
+        for id in fresh:
+            # What was cut meanwhile left its updates behind: they were of other bytes.
+            self.memory.gone(owner, id)
         ordered = sorted(fresh.values())
         if not entries or entries[-1] < ordered[0]:
             entries.extend(ordered)
