@@ -24,6 +24,7 @@ from streamfw_core.storage import FeedSpec, Outcome, Write
 
 from streamfw_core import Activity, FanoutPriority, Feed, Love, Manager, Streams
 from tests.core.world import (
+    GroupsFeed,
     HomeFeed,
     InlineFeed,
     OwnFeed,
@@ -217,6 +218,23 @@ def test_messages_older_than_tombstones_are_checked_against_the_activities(
         queue.handler(message)
     assert manager.shown(12) == {"home": [activity(2)], "inline": [activity(2)]}
     assert len(manager.get_feeds(12)["home"]) == 1
+
+
+class GroupedManager(WorldManager):
+    feed_classes: ClassVar = {"home": HomeFeed, "groups": GroupsFeed}
+
+
+def test_an_unfollow_takes_out_what_is_older_than_tombstones(monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = GroupedManager(streams=Streams({}))
+    manager.followers["1"] = {FanoutPriority.HIGH: [12]}
+    for number in (1, 2):
+        manager.add_user_activity(1, activity(number))
+    manager.add_user_activity(2, activity(3, actor=2))
+    manager.follow_user(12, 2)
+    monkeypatch.setattr("streamfw_core.fanout.time.time", lambda: 2e9)
+    manager.unfollow_user(12, 1)
+    assert manager.shown(12)["home"] == [activity(3, actor=2)]
+    assert [group.activities for group in manager.get_feeds(12)["groups"][:]] == [[activity(3, actor=2)]]
 
 
 def test_one_pass_over_the_followers_serves_all_feed_classes_in_chunks(late: tuple[WorldManager, Recorder]) -> None:

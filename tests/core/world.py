@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from streamfw_core.queues.protocol import Handler
 from streamfw_core.storage import Scope
 
-from streamfw_core import Activity, FanoutPriority, Feed, Love, Manager, Streams, UserBaseFeed
+from streamfw_core import Activity, AggregatedFeed, FanoutPriority, Feed, Love, Manager, Streams, UserBaseFeed
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -30,6 +30,10 @@ class InlineFeed(Feed):
 
     max_length = 20
     activities = None
+
+
+class GroupsFeed(AggregatedFeed):
+    """Refers to activities, by verb and day."""
 
 
 class OwnFeed(UserBaseFeed):

@@ -237,10 +237,7 @@ def _to_take_out(binding: Binding, follower: str, entries: Iterable[Entry]) -> l
     old: list[int] = []
     for entry in entries:
         (old if _outlived_tombstones(binding, entry.stamp) else recent).append(entry.id)
-    if old:
-        places = binding.timelines.locate(binding.spec, Query(follower), old)
-        recent += [id for id, place in zip(old, places, strict=True) if place is not None]
-    return recent
+    return recent + binding.held(follower, old) if old else recent
 
 
 def _write_to(

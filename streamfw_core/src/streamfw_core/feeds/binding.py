@@ -188,6 +188,11 @@ class Binding:
             if record is not None and record.payload is not None
         }
 
+    def held(self, owner: str, ids: Sequence[int]) -> list[int]:
+        """Which of the ids a feed holds, whether their activities still exist or not."""
+        places = self.timelines.locate(self.spec, Query(owner), ids)
+        return [id for id, place in zip(ids, places, strict=True) if place is not None]
+
     def existing(self, ids: Sequence[int]) -> set[int]:
         """Which of the ids have an activity: all of them where there are no records to look into."""
         if self.activities is None:

@@ -152,6 +152,10 @@ class GroupedBinding(Binding):
             return found._replace(activities=ranked, last_id=last_id, examined=len(ranked))
         return self._made(query.owner, self.groups.read_groups(self.spec, [query])[0], skip_broken)
 
+    def held(self, owner: str, ids: Sequence[int]) -> list[int]:
+        keys = self.groups.groups_of(self.spec, owner, ids)
+        return [id for id, key in zip(ids, keys, strict=True) if key is not None]
+
     def get(self, owner: str, keys: Sequence[str]) -> list[AggregatedActivity]:
         """The aggregated activities of these groups, those that are there."""
         groups = self.groups.get_groups(self.spec, owner, keys, hydrate=self.hydrate)
