@@ -285,10 +285,15 @@ def test_an_attribute_is_refused_by_its_name(make: Any) -> None:
 
 
 def test_an_attribute_that_hides_a_method_is_refused(make: Any) -> None:
-    one = activity()
+    one = Scored(5, 13, Love, 42)
     one.dehydrated = True
     with pytest.raises(EncodeError, match=r"hides Activity\.dehydrated"):
-        make().dumps(one)
+        make(Scored).dumps(one)
+
+
+def test_an_activity_of_no_subclass_takes_no_attributes() -> None:
+    with pytest.raises(AttributeError):
+        activity().score = 5  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("key", [1, None, b"a", ("a",), Name("a")])

@@ -170,7 +170,7 @@ class DoesNotWait(_Threads):
     """`drain` returns when nothing waits, although something still runs."""
 
     def drain(self, timeout: float | None = None) -> None:
-        while self._pending:
+        while any(self._waiting.values()):
             time.sleep(0.001)
 
 
@@ -192,7 +192,6 @@ class DropsWhatIsLeft(_Threads):
     def close(self) -> None:
         with self._changed:
             for waiting in self._waiting.values():
-                self._pending -= len(waiting)
                 waiting.clear()
         super().close()
 

@@ -63,12 +63,12 @@ class Timelines:
 
     def select(self, query: Query, spec: FeedSpec) -> list[Entry]:
         """The entries that a query asks for, in its order."""
-        entries = self.feeds.get(query.owner)
+        owner, start, stop, lower, upper, oldest_first, _ = query
+        entries = self.feeds.get(owner)
         if not entries:
             return []
-        low, high = _window(entries, query, spec.keep)
-        start, stop = query.start, query.stop
-        if query.oldest_first:
+        low, high = _window(entries, lower, upper, spec.keep)
+        if oldest_first:
             return entries[low + start : high if stop is None else min(high, low + stop)]
         page = entries[low if stop is None else max(low, high - stop) : max(low, high - start)]
         page.reverse()
@@ -76,14 +76,14 @@ class Timelines:
 
     def locate(self, query: Query, id: int, spec: FeedSpec) -> int | None:
         entries = self.feeds.get(query.owner, [])
-        low, high = _window(entries, query, spec.keep)
+        low, high = _window(entries, query.lower, query.upper, spec.keep)
         place = bisect_left(entries, (id,))
         if not low <= place < high or entries[place].id != id:
             return None
         return place - low if query.oldest_first else high - 1 - place
 
     def stats(self, query: Query, spec: FeedSpec) -> Stats:
-        low, high = _window(self.feeds.get(query.owner, []), query, spec.keep)
+        low, high = _window(self.feeds.get(query.owner, []), query.lower, query.upper, spec.keep)
         return Stats(max(0, high - low))
 
     def clear(self, owner: str, keep: int, stamp: int, spec: FeedSpec) -> None:
@@ -150,11 +150,11 @@ class Timelines:
             entries[place] = self.memory.updated(owner, entries[place], update)
 
 
-def _window(entries: list[Entry], query: Query, keep: int) -> tuple[int, int]:
-    """Where the visible entries within the query's bounds begin and end."""
+def _window(entries: list[Entry], lower: int, upper: int, keep: int) -> tuple[int, int]:
+    """Where the visible entries within the bounds begin and end."""
     visible = max(0, len(entries) - keep)
-    low = bisect_left(entries, (query.lower,), visible) if query.lower else visible
-    high = bisect_left(entries, (query.upper + 1,), low) if query.upper < MAX_ID else len(entries)
+    low = bisect_left(entries, (lower,), visible) if lower else visible
+    high = bisect_left(entries, (upper + 1,), low) if upper < MAX_ID else len(entries)
     return low, high
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import field, frozen
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from streamfw_core.serializers import Serializer
 
 __all__ = ["Binding", "Found"]
+
+_id_of_entry: Callable[[Entry], int] = itemgetter(0)
 
 
 class Found(NamedTuple):
@@ -207,13 +210,13 @@ class Binding:
         return Page(page.entries, [None if record is None else record.payload for record in records])
 
     def _decode(self, owner: str, page: Page, skip_broken: bool) -> Found:
-        entries, payloads = page.entries, page.payloads or ()
-        if not entries:
+        entries, payloads = page
+        if not entries or payloads is None:
             return Found([], None, 0)
         # A loop in C over what is nearly always there: an empty payload goes the slow way and is refused there.
         if all(payloads):
             try:
-                activities = self._decode_all([entry[0] for entry in entries], payloads)
+                activities = self._decode_all(list(map(_id_of_entry, entries)), payloads)
                 return Found(activities, entries[-1][0], len(entries))
             except DecodeError:
                 pass
