@@ -1,5 +1,6 @@
 """The kit in pytest sessions of its own, as a third party runs it: no conftest, strict markers, warnings as errors."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,14 +43,14 @@ def run(folder: Path, source: str, *arguments: str) -> tuple[int, str]:
             str(folder),
             "-c",
             "/dev/null",
-            "-o",
-            f"pythonpath={root}",
             *arguments,
             str(test),
         ],
         capture_output=True,
         text=True,
         cwd=folder,
+        # Not the option pythonpath, which a folder with a space in its name would split.
+        env={**os.environ, "PYTHONPATH": str(root)},
         timeout=120,
         check=False,
     )
