@@ -32,14 +32,6 @@ class Options:
     tombstone_ttl: float = field(default=864_000.0, validator=gt(0))
 
 
-def create(name: str, options: Mapping[str, object]) -> SqliteStorage:
-    """The backend's factory. A URL is `sqlite-example:///absolute/path/of/the/file.db`."""
-    given = dict(options)
-    if isinstance(url := given.pop("url", None), str):
-        given["path"] = unquote(urlsplit(url).path)
-    return SqliteStorage(name, structure_options(Options, given, f"storages.{name}.options"))
-
-
 class SqliteStorage(StarterStorage):
     """Timelines and records in one file, for all processes of one machine."""
 
@@ -91,3 +83,11 @@ class SqliteStorage(StarterStorage):
             connection.execute(SCHEMA)
             self._connections[place] = connection
         return connection
+
+
+def create(name: str, options: Mapping[str, object]) -> SqliteStorage:
+    """The backend's factory. A URL is `sqlite-example:///absolute/path/of/the/file.db`."""
+    given = dict(options)
+    if isinstance(url := given.pop("url", None), str):
+        given["path"] = unquote(urlsplit(url).path)
+    return SqliteStorage(name, structure_options(Options, given, f"storages.{name}.options"))
