@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from streamfw_core.errors import SettingsError
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage import FeedSpec, Query, Removal, Storage
 
@@ -24,6 +25,7 @@ SPEC = FeedSpec("all", KeyFormat("all:%(user_id)s"), 10_000, inline=True)
 # Adds activities with ids of its own, one by one, to one feed that all share and to one of its own.
 WRITER = """
 import sys
+from streamfw_core.errors import SettingsError
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage import Entry, FeedSpec, Record, Write
 from streamfw_example_storage.storage import create
@@ -137,3 +139,17 @@ def test_the_example_passes_its_own_tests() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("sqlite-example:///var/lib/feeds%20of%20mine.db", "/var/lib/feeds of mine.db"),
+        ("sqlite-example://data/feeds.db", "data/feeds.db"),
+    ],
+)
+def test_a_url_says_where_the_file_is(storage: Storage, url: str, path: str) -> None:
+    create = import_module("streamfw_example_storage.storage").create
+    assert create("default", {"url": url}).options.path == path
+    with pytest.raises(SettingsError, match=r"options\.timeout: must be a float, is "):
+        create("default", {"url": url + "?timeout=5"})

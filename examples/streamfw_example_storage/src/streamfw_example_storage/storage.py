@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import field, frozen
 from attrs.validators import gt, min_len
@@ -86,8 +86,9 @@ class SqliteStorage(StarterStorage):
 
 
 def create(name: str, options: Mapping[str, object]) -> SqliteStorage:
-    """The backend's factory. A URL is `sqlite-example:///absolute/path/of/the/file.db`."""
+    """The backend's factory. A URL is `sqlite-example:///absolute/path.db` or `sqlite-example://relative/path.db`."""
     given = dict(options)
     if isinstance(url := given.pop("url", None), str):
-        given["path"] = unquote(urlsplit(url).path)
+        parts = urlsplit(url)
+        given |= {"path": unquote(parts.netloc + parts.path), **dict(parse_qsl(parts.query))}
     return SqliteStorage(name, structure_options(Options, given, f"storages.{name}.options"))
