@@ -6,9 +6,9 @@ from bisect import bisect_left, insort
 from collections.abc import Sequence
 
 from attrs import define, field
-from streamfw_core.ids import MAX_ID
+from streamfw_core.ids import DIGEST_BITS, MAX_ID
 from streamfw_core.storage import Change, Entry, FeedSpec, Query, Removal, Stats, Write
-from streamfw_core.storage.groups import Group, group_id
+from streamfw_core.storage.groups import Group, digest_of_group
 
 from streamfw_memory.remembering import Memory
 
@@ -26,6 +26,8 @@ class Members:
     """One group: its members, when each arrived, and what was marked."""
 
     key: str
+    digest: int
+    """The half of the group's id that does not move."""
     entries: list[Entry] = field(factory=list)
     """By ascending id."""
     arrivals: dict[int, int] = field(factory=dict)
@@ -41,7 +43,7 @@ class Members:
 
     @property
     def id(self) -> int:
-        return group_id(self.entries[-1].id, self.key)
+        return self.entries[-1].id >> DIGEST_BITS << DIGEST_BITS | self.digest
 
     def add(self, entry: Entry, arrival: int, exact_members: int) -> bool:
         """Put a member in that is not there; returns whether it is now."""
@@ -217,10 +219,11 @@ class GroupTimelines:
         for members in feed.holders(entry.id, entry.group):
             _replace(members, self.memory.renewed(owner, _member(members, entry.id), entry))
             return False
-        known = feed.groups.get(entry.group)
-        if known is None and self.memory.is_cut(owner, group_id(entry.id, entry.group), entry.stamp):
-            return False
-        members = Members(entry.group) if known is None else known
+        members = feed.groups.get(entry.group)
+        if members is None:
+            members = Members(entry.group, digest_of_group(entry.group))
+            if self.memory.is_cut(owner, entry.id >> DIGEST_BITS << DIGEST_BITS | members.digest, entry.stamp):
+                return False
         before = members.id if members.entries else None
         feed.arrivals += 1
         if not members.add(entry, feed.arrivals, spec.exact_members):
