@@ -60,6 +60,7 @@ def test_the_day_is_taken_in_a_time_zone_of_choice(zone: str, day: str) -> None:
         time_zone = zone
 
     assert Zoned().day_of(Activity(1, Love, 2, time=NIGHT)) == day
+    assert Zoned().time_of(Activity(1, Love, 2, time=naive)) == NIGHT
 
 
 @pytest.mark.parametrize(
@@ -187,12 +188,28 @@ class TopicFeed(AggregatedFeed):
     aggregator_class: ClassVar = Topics
 
 
+class NoAggregator:
+    """Groups, but is none."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def get_group(self, activity: Activity) -> str:
+        return str(activity.object_id)
+
+
 def test_the_settings_choose_another_aggregator_by_name_and_by_path() -> None:
     for named, expected in (("recent_verb", RecentVerbAggregator), (f"{__name__}:Topics", Topics)):
         streams = Streams({"feeds": {"topic": {"aggregator": named}}})
         assert type(TopicFeed(1, streams=streams).get_aggregator()) is expected
     with pytest.raises(BackendNotFound, match="recent_verb"):
         TopicFeed(1, streams=Streams({"feeds": {"topic": {"aggregator": "recent_verbs"}}}))
+
+
+def test_what_is_no_aggregator_is_refused_with_what_to_do() -> None:
+    with pytest.raises(
+        SettingsError, match=r"feeds.topic.aggregator: .*no aggregator .*subclass streamfw_core.BaseAgg"
+    ):
+        TopicFeed(1, streams=Streams({"feeds": {"topic": {"aggregator": f"{__name__}:NoAggregator"}}}))
 
 
 def test_the_settings_choose_the_time_zone_of_the_days() -> None:

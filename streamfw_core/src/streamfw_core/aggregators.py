@@ -8,6 +8,7 @@ each write then reads the feed, and is tried again when somebody else wrote mean
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -55,9 +56,13 @@ class BaseAggregator:
             f"{type(self).__name__} does not say what belongs together: define get_group(self, activity)"
         )
 
+    def time_of(self, activity: Activity) -> datetime:
+        """The time of an activity in the aggregator's time zone; one without a zone counts as UTC."""
+        return in_utc(activity.time).astimezone(self.zone)
+
     def day_of(self, activity: Activity) -> str:
         """The day of an activity in the aggregator's time zone, such as `"2026-11-24"`."""
-        return in_utc(activity.time).astimezone(self.zone).date().isoformat()
+        return self.time_of(activity).date().isoformat()
 
     def group_of(self, activity: Activity) -> str:
         """`get_group`, checked.
@@ -67,7 +72,7 @@ class BaseAggregator:
         group = self.get_group(activity)
         if not isinstance(group, str):
             raise AggregatorError(
-                f"{type(self).__name__}.get_group({activity!r}) returned {group!r} ({type(group).__name__}):"
+                f"{type(self).__name__}.get_group({activity!r}) returned {given(group)}:"
                 " a group key is a text, such as f'{activity.verb.id}-{self.day_of(activity)}'"
             )
         return group

@@ -57,7 +57,10 @@ class AggregatedFeed(Feed):
         return self._grouped.aggregator
 
     def page(self, size: int = 25, *, after: str | None = None) -> FeedPage:
-        """See `Feed.page`. A group that is updated while one walks moves to the top, and is not shown a second time."""
+        """See `Feed.page`. A group that is updated while one walks moves to the top, and is not shown a second time.
+
+        Oldest first it moves to the end, and is shown again there, as it is then.
+        """
         if self._grouped.aggregator.overrides_rank:
             return page_of_ranked(self[:], size, after, oldest_first=self._selection.oldest_first)
         return super().page(size, after=after)

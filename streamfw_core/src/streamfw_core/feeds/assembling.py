@@ -128,6 +128,8 @@ class Assembly:
         )
 
     def _aggregator(self, feed_class: type[AggregatedFeed]) -> BaseAggregator:
+        from streamfw_core.aggregators import BaseAggregator
+
         if self.said.aggregator is None and feed_class.aggregator_class is not None:
             made: Any = feed_class.aggregator_class
         else:
@@ -135,7 +137,13 @@ class Assembly:
         classes = (feed_class.aggregated_activity_class, feed_class.activity_class)
         # An aggregator with an __init__ of its own need not know of options that nobody gave.
         options = [] if self.said.time_zone is None else [{"time_zone": self.said.time_zone}]
-        aggregator: BaseAggregator = made(*classes, *options)
+        aggregator: Any = made(*classes, *options)
+        if not isinstance(aggregator, BaseAggregator):
+            raise self._wrong(
+                "aggregator",
+                f"{path_of(made)} makes {aggregator!r}, which is no aggregator",
+                "subclass streamfw_core.BaseAggregator and define get_group",
+            )
         return aggregator
 
     def _wrong(self, key: str, message: str, hint: str) -> SettingsError:

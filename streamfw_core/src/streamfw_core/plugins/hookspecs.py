@@ -155,7 +155,7 @@ def streamfw_register_serializers(register: Register) -> None:
 def streamfw_register_aggregators(register: Register) -> None:
     """Offer aggregators: which activities of an aggregated feed belong to one group, and how groups rank.
 
-    The target is a class of aggregators; a feed names it in the settings as its `aggregator`.
+    The target is a subclass of `BaseAggregator`; a feed names it, in its class or in the settings, as its `aggregator`.
 
     ```python
     # streamfw_topics/plugin.py
@@ -168,9 +168,12 @@ def streamfw_register_aggregators(register: Register) -> None:
 
 
     # streamfw_topics/aggregator.py
-    class TopicAggregator:
+    from streamfw_core import BaseAggregator
+
+
+    class TopicAggregator(BaseAggregator):
         def get_group(self, activity):
-            return f"{activity.extra_context['topic']}-{activity.time:%Y-%m-%d}"
+            return f"{activity.extra_context['topic']}-{self.day_of(activity)}"
     ```
 
     :param register: called once per aggregator.
