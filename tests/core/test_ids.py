@@ -225,8 +225,8 @@ def test_a_digest_knows_none_from_text() -> None:
         ((1, 2), "tuple"),
         ("", "empty string"),
         ("\ud800", "UTF-8"),
-        ("x" * 16_385, "at most 16384"),
-        (1 << 9000, "integer of 9001 bits"),
+        ("x" * 16_385, "at most 16,384"),
+        (1 << 9000, "integer of 9,001 bits"),
     ],
 )
 def test_what_is_no_id_is_refused_with_its_name(value: object, reason: str) -> None:

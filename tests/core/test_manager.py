@@ -282,9 +282,9 @@ def test_integers_texts_and_uuids_are_followers(manager: WorldManager) -> None:
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        ([1, 2], "returned list: return ids by priority, such as {FanoutPriority.HIGH: ids}"),
+        ([1, 2], "returned [1, 2] (list): return ids by priority, such as {FanoutPriority.HIGH: ids}"),
         ({"urgent": [1]}, "has the priority 'urgent': use FanoutPriority.HIGH, NORMAL or LOW"),
-        ({FanoutPriority.LOW: "ab"}, "has 'ab' under low: several ids (any iterable) are expected"),
+        ({FanoutPriority.LOW: "ab"}, "has 'ab' (str) under low: several ids (any iterable) are expected"),
     ],
 )
 def test_follower_ids_of_another_shape_are_refused(manager: WorldManager, returned: Any, message: str) -> None:
@@ -296,7 +296,7 @@ def test_follower_ids_of_another_shape_are_refused(manager: WorldManager, return
 
 def test_a_follower_id_that_is_none_is_refused_by_name(manager: WorldManager) -> None:
     manager.followers["1"] = {FanoutPriority.HIGH: [True]}
-    with pytest.raises(IdError, match="user id must be an int, a str or a UUID, got True"):
+    with pytest.raises(FollowerIdsError, match="a follower id must be an int, a str or a UUID, got True"):
         manager.add_user_activity(1, activity(1))
 
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 from uuid import UUID
 
 from streamfw_core import ids
-from streamfw_core.errors import ActivityNotFound, ActivityTypeError, IdError, MissingObject, TimeError
+from streamfw_core.errors import (
+    ActivityNotFound,
+    ActivityTypeError,
+    FactChanged,
+    IdError,
+    MissingObject,
+    TimeError,
+    given,
+    shown,
+)
 from streamfw_core.ids import Id
 from streamfw_core.verbs import Verb, get_verb_by_id, verb_of
 
@@ -41,7 +50,7 @@ else:
         """A property that says why it cannot be set."""
 
         def __set__(self, activity: Any, value: Any) -> None:
-            raise AttributeError(
+            raise FactChanged(
                 f"activity.{self.fget.__name__} is part of the activity's id and cannot be changed: make a new activity"
             )
 
@@ -99,15 +108,10 @@ class Activity(BaseActivity):
         if time is None:
             time = datetime.now(UTC)
         elif not isinstance(time, datetime):
-            raise TimeError(f"time must be a datetime, got {time!r} ({type(time).__name__})")
-        if extra_context is None:
-            extra_context = {}
-        elif not isinstance(extra_context, Mapping):
-            raise ActivityTypeError(
-                f"extra_context must be a mapping with text keys, got {extra_context!r} ({type(extra_context).__name__})"
-            )
+            raise TimeError(f"time must be a datetime, got {given(time)}")
+        context = {} if extra_context is None else _context_of(extra_context)
         self._id = ids.make_id(time, actor_id, verb.id, object_id, target_id)
-        self._row = (FORM, actor_id, verb.id, object_id, target_id, time, dict(extra_context))
+        self._row = (FORM, actor_id, verb.id, object_id, target_id, time, context)
         self._objects = objects
 
     @classmethod
@@ -178,7 +182,7 @@ class Activity(BaseActivity):
     @extra_context.setter
     def extra_context(self, value: Mapping[str, Any]) -> None:
         form, actor_id, verb_id, object_id, target_id, time, _ = self._row
-        self._row = (form, actor_id, verb_id, object_id, target_id, time, dict(value))
+        self._row = (form, actor_id, verb_id, object_id, target_id, time, _context_of(value))
 
     @property
     def serialization_id(self) -> int:
@@ -232,10 +236,10 @@ class Activity(BaseActivity):
 
     def _set_object(self, name: str, value: Any) -> None:
         known = getattr(self, f"{name}_id")
-        given = getattr(value, "id", value)
-        if known is None or ids.text_of_id(given, name) != ids.text_of_id(known, name):
+        its_id = getattr(value, "id", value)
+        if known is None or ids.text_of_id(its_id, name) != ids.text_of_id(known, name):
             raise IdError(
-                f"activity.{name}_id is {known!r}, so activity.{name} cannot be an object with the id {given!r}"
+                f"activity.{name}_id is {known!r}, so activity.{name} cannot be an object with the id {shown(its_id)}"
             )
         self._objects = {**getattr(self, "_objects", {}), name: value}
 
@@ -287,6 +291,12 @@ class DehydratedActivity(BaseActivity):
         return f"DehydratedActivity({self.serialization_id})"
 
 
+def _context_of(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ActivityTypeError(f"extra_context must be a mapping with text keys, got {given(value)}")
+    return dict(value)
+
+
 def _id_of(value: Any, what: str, objects: dict[str, Any]) -> Id:
     """The id of a person or thing given as an id or as an object with one, which is then remembered."""
     if type(value) is int or isinstance(value, str | UUID):
@@ -294,7 +304,7 @@ def _id_of(value: Any, what: str, objects: dict[str, Any]) -> Id:
     if hasattr(value, "id") and not isinstance(value, type):
         objects[what] = value
         if value.id is None:
-            raise IdError(f"{what} {value!r} has the id None: save it before making an activity of it")
+            raise IdError(f"{what} {shown(value)} has the id None: save it before making an activity of it")
         value = value.id
     ids.text_of_id(value, what)
     return value  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from streamfw_core.activity import Activity, BaseActivity
 from streamfw_core.clock import epoch_to_datetime
-from streamfw_core.errors import ActivityNotFound, ActivityTypeError, DuplicateActivity, IdError
+from streamfw_core.errors import ActivityNotFound, ActivityTypeError, DuplicateActivity, IdError, given
 from streamfw_core.ids import DIGEST_BITS, Id, text_of_id
 from streamfw_core.storage.groups import Group, group_id
 from streamfw_core.verbs import Verb
@@ -41,7 +41,7 @@ class AggregatedActivity(BaseActivity):
         updated_at: datetime | None = None,
     ) -> None:
         if not isinstance(group, str):
-            raise IdError(f"a group key is a text, got {group!r} ({type(group).__name__})")
+            raise IdError(f"a group key is a text, got {given(group)}")
         self.group = group
         self.activities: list[Activity] = []
         """The newest activities, oldest first."""
@@ -173,7 +173,7 @@ class AggregatedActivity(BaseActivity):
         :raises DuplicateActivity: it is among those at hand.
         """
         if not isinstance(activity, Activity):
-            raise ActivityTypeError(f"expected an activity, got {activity!r} ({type(activity).__name__})")
+            raise ActivityTypeError(f"expected an activity, got {given(activity)}")
         if self.contains(activity):
             raise DuplicateActivity(f"{activity!r} is in group {self.group!r} already")
         self.activities.append(activity)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from streamfw_core.activity import Activity
 from streamfw_core.aggregated import AggregatedActivity
 from streamfw_core.clock import in_utc
-from streamfw_core.errors import AggregatorError, Problem, SettingsError
+from streamfw_core.errors import AggregatorError, Problem, SettingsError, given
 
 __all__ = ["BaseAggregator", "NotificationAggregator", "RecentRankMixin", "RecentVerbAggregator"]
 

@@ -15,6 +15,7 @@ __all__ = [
     "ActivityNotFound",
     "ActivityTypeError",
     "AggregatorError",
+    "ArgumentError",
     "BackendBroken",
     "BackendConflict",
     "BackendNotFound",
@@ -24,12 +25,15 @@ __all__ = [
     "DuplicateManager",
     "DuplicateVerb",
     "EncodeError",
+    "FactChanged",
     "FanoutFailed",
     "FeedConflict",
     "FilterError",
     "FollowerIdsError",
+    "FollowersUnknown",
     "IdError",
     "InputFileError",
+    "ManagerError",
     "ManagerNotFound",
     "MessageError",
     "MissingObject",
@@ -57,6 +61,10 @@ class StreamsError(Exception):
 # --- what people put in ------------------------------------------------------------------------------------------
 
 
+class ArgumentError(StreamsError, TypeError):
+    """Something of a kind that a call, or an attribute of a feed class, does not take."""
+
+
 class IdError(StreamsError, ValueError):
     """An id of a person or a thing, or an activity id, that cannot be one."""
 
@@ -71,6 +79,10 @@ class ActivityTypeError(StreamsError, TypeError):
 
 class MissingObject(StreamsError, AttributeError):
     """`activity.actor` (or `object`, `target`) was asked for, and only its id is known."""
+
+
+class FactChanged(StreamsError, AttributeError):
+    """An attribute that an activity's id is made of was to be set."""
 
 
 class EncodeError(StreamsError, TypeError):
@@ -192,6 +204,10 @@ class FeedConflict(StreamsError, ValueError):
     """Two feed classes that would share a name, a key or an activity namespace."""
 
 
+class ManagerError(StreamsError, ValueError):
+    """A manager has an attribute that it cannot work with."""
+
+
 class ManagerNotFound(StreamsError, LookupError):
     """A message names a manager that this process does not know."""
 
@@ -202,6 +218,10 @@ class AggregatorError(StreamsError, TypeError):
 
 class FollowerIdsError(StreamsError, TypeError):
     """`get_user_follower_ids` returned something else than follower ids by priority."""
+
+
+class FollowersUnknown(StreamsError, NotImplementedError):
+    """A manager does not say who follows whom."""
 
 
 class DuplicateManager(StreamsError, ValueError):
@@ -284,3 +304,25 @@ class BackendBroken(StreamsError):
         self.name = name
         self.plugin = plugin
         self.reason = reason
+
+
+# --- how messages show what they were given ----------------------------------------------------------------------
+
+_SHOWN = 120
+
+
+def shown(value: object) -> str:
+    """A value as messages quote it: its `repr`, but short, and without failing where `repr` fails.
+
+    Integers of more than 4,300 digits have none, and the `repr` of somebody's object may ask a database that is gone.
+    """
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - the message matters more than what keeps it from being complete
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 23]}...{text[-20:]}"
+
+
+def given(value: object) -> str:
+    """A value and its type: `'1' (str)`."""
+    return f"{shown(value)} ({type(value).__name__})"

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from streamfw_core.activity import Activity
 from streamfw_core.clock import next_stamp
-from streamfw_core.errors import FanoutFailed, FollowerIdsError, StorageError, StreamsError
+from streamfw_core.errors import (
+    FanoutFailed,
+    FollowerIdsError,
+    IdError,
+    ManagerError,
+    StorageError,
+    StreamsError,
+    given,
+    shown,
+)
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.ids import encode_owner
 from streamfw_core.messages import Deliver, Fanout, Follow, Item, Unfollow, activity_of, decode, encode, wire_owners
@@ -61,6 +70,9 @@ def execute(streams: Streams, data: bytes) -> None:
 
 def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Lists of up to `size`, taken from an iterator as they are needed."""
+    if size < 1:
+        # It would end before the first item, as if there were none.
+        raise ManagerError(f"a chunk has 1 item or more, got {size}: see Manager.fanout_chunk_size")
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
@@ -76,7 +88,7 @@ def _fan_out(manager: Manager, message: Fanout) -> None:
     failed: list[Exception] = []
     for priority, ids in _by_priority(manager, message.source):
         for chunk in chunks(ids, manager.fanout_chunk_size):
-            owners = wire_owners(chunk)
+            owners = _follower_ids(manager, message.source, chunk)
             for feed_class in manager.feed_classes.values():
                 deliver = Deliver(
                     manager=message.manager,
@@ -96,19 +108,30 @@ def _fan_out(manager: Manager, message: Fanout) -> None:
         raise FanoutFailed(f"{len(failed)} parts of a fan-out were given up, first: {failed[0]}", failed) from failed[0]
 
 
+def _follower_ids(manager: Manager, source: int | str, chunk: list[Any]) -> list[int | str]:
+    try:
+        return wire_owners(chunk, "a follower id")
+    except IdError as error:
+        raise FollowerIdsError(f"{type(manager).__name__}.get_user_follower_ids({source!r}): {error}") from error
+
+
 def _by_priority(manager: Manager, source: int | str) -> list[tuple[FanoutPriority, Iterable[Any]]]:
     followers = manager.get_user_follower_ids(source)
     where = f"{type(manager).__name__}.get_user_follower_ids({source!r})"
     if not isinstance(followers, Mapping):
         raise FollowerIdsError(
-            f"{where} returned {type(followers).__name__}: return ids by priority, such as {{FanoutPriority.HIGH: ids}}"
+            f"{where} returned {given(followers)}: return ids by priority, such as {{FanoutPriority.HIGH: ids}}"
         )
     found = []
     for priority, ids in followers.items():
         if priority not in FanoutPriority.__members__.values():
-            raise FollowerIdsError(f"{where} has the priority {priority!r}: use FanoutPriority.HIGH, NORMAL or LOW")
+            raise FollowerIdsError(
+                f"{where} has the priority {shown(priority)}: use FanoutPriority.HIGH, NORMAL or LOW"
+            )
         if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
-            raise FollowerIdsError(f"{where} has {ids!r} under {priority}: several ids (any iterable) are expected")
+            raise FollowerIdsError(
+                f"{where} has {given(ids)} under {priority!s}: several ids (any iterable) are expected"
+            )
         found.append((FanoutPriority(priority), ids))
     return found
 

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from streamfw_core.errors import IdError, TimeError
+from streamfw_core.errors import IdError, TimeError, given, shown
 
 __all__ = ["MAX_ID", "Id", "decode_owner", "digest_of", "encode_owner", "make_id", "milliseconds", "text_of_id"]
 
@@ -44,7 +44,9 @@ def text_of_id(value: object, what: str = "id") -> str:
         if -(2**63) <= value < 2**64:
             return str(value)
         if value.bit_length() > 8192:
-            raise IdError(f"{what} is an integer of {value.bit_length()} bits: use one of up to 8,192, a str or a UUID")
+            raise IdError(
+                f"{what} is an integer of {value.bit_length():,} bits: use one of up to 8,192, a str or a UUID"
+            )
         return str(value)
     if isinstance(value, str):
         return _checked_text(value, what)
@@ -52,7 +54,7 @@ def text_of_id(value: object, what: str = "id") -> str:
         return str(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return text_of_id(int(value), what)
-    raise IdError(f"{what} must be an int, a str or a UUID, got {value!r} ({type(value).__name__})")
+    raise IdError(f"{what} must be an int, a str or a UUID, got {given(value)}")
 
 
 def _checked_text(value: str, what: str) -> str:
@@ -61,9 +63,12 @@ def _checked_text(value: str, what: str) -> str:
     try:
         size = len(value.encode())
     except UnicodeEncodeError as error:
-        raise IdError(f"{what} {value!r} cannot be encoded as UTF-8 ({error.reason} at {error.start})") from None
+        raise IdError(
+            f"{what} {shown(value)} has a lone surrogate at {error.start}, which UTF-8 cannot express:"
+            ' clean it with value.encode("utf-8", "replace").decode()'
+        ) from None
     if size > MAX_ID_BYTES:
-        raise IdError(f"{what} is a text of {size} bytes: an id has at most {MAX_ID_BYTES}")
+        raise IdError(f"{what} is a text of {size:,} bytes: an id has at most {MAX_ID_BYTES:,}, so use a digest of it")
     return str.__str__(value)
 
 
@@ -88,9 +93,15 @@ def decode_owner(encoded: str) -> str:
 def milliseconds(time: datetime) -> int:
     """Whole milliseconds since 1970 of a time; a naive one is taken as UTC.
 
-    :raises TimeError: before 1970-01-01, which an id that sorts by time cannot express.
+    :raises TimeError: before 1970-01-01, which an id that sorts by time cannot express, or in a zone without an offset.
     """
-    value = ((time if time.tzinfo is not None else time.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
+    try:
+        value = ((time if time.tzinfo is not None else time.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
+    except (TypeError, ValueError) as error:
+        raise TimeError(
+            f"time has a tzinfo that gives no offset, a {type(time.tzinfo).__qualname__} ({error}):"
+            " use zoneinfo.ZoneInfo or datetime.UTC"
+        ) from error
     if not 0 <= value <= MAX_MILLISECONDS:
         raise TimeError(f"time {time.isoformat()} is before 1970-01-01T00:00:00Z: activities start there")
     return value
@@ -127,4 +138,4 @@ def check_activity_id(value: object) -> int:
     """
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_ID:
         return int(value)
-    raise IdError(f"an activity id is an integer from 0 to 2**128 - 1, got {value!r} ({type(value).__name__})")
+    raise IdError(f"an activity id is an integer from 0 to 2**128 - 1, got {given(value)}")

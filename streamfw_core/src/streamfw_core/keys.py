@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from streamfw_core.errors import FeedConflict
+from streamfw_core.errors import ArgumentError, FeedConflict, given
 
 __all__ = ["KeyFormat"]
 
@@ -20,6 +20,7 @@ class KeyFormat:
     """A text with one place for the owner, written `%(user_id)s` or `{user_id}`.
 
     :raises FeedConflict: no such place, or more than one.
+    :raises ArgumentError: no text.
     """
 
     text: str
@@ -27,6 +28,8 @@ class KeyFormat:
     suffix: str = field(init=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise ArgumentError(f"key_format is a text such as 'feed:normal:%(user_id)s', got {given(self.text)}")
         parts = [self.text]
         for placeholder in PLACEHOLDERS:
             parts = [piece for part in parts for piece in part.split(placeholder)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from streamfw_core import messages
 from streamfw_core.activity import Activity, DehydratedActivity
 from streamfw_core.clock import next_stamp
-from streamfw_core.errors import FeedConflict
+from streamfw_core.errors import ArgumentError, FeedConflict, FollowersUnknown, ManagerError, given, shown
 from streamfw_core.fanout import chunks
 from streamfw_core.feeds import Feed, UserBaseFeed
 from streamfw_core.feeds.binding import Binding, activity_id_of
@@ -63,6 +63,13 @@ class Manager:
         :param streams: the application; by default the one that the settings describe, made at the first use.
         :param name: its name in messages, where it is not the class's.
         """
+        if name is not None:
+            _check_name(name)
+        if streams is not None and not hasattr(streams, "register_manager"):
+            raise ArgumentError(
+                f"streams= takes a Streams object, got {given(streams)}: make one with Streams(settings),"
+                " or leave it out for the default one"
+            )
         self.given_name = name
         self._streams = streams
         self._registered = False
@@ -75,8 +82,9 @@ class Manager:
 
             self._streams = default_streams()
         if not self._registered:
-            self._registered = True
+            self._check()
             self._streams.register_manager(self)
+            self._registered = True
         return self._streams
 
     # --- to be overridden ---
@@ -87,7 +95,7 @@ class Manager:
         Any iterable will do; a generator or a database cursor is read in chunks, never as a whole.
         It is called where the fan-out is executed, with `user_id` as an int or a str (a UUID arrives as its text).
         """
-        raise NotImplementedError(
+        raise FollowersUnknown(
             f"{type(self).__name__} does not say who follows whom: define get_user_follower_ids(self, user_id)"
             " that returns {FanoutPriority.HIGH: ids}"
         )
@@ -137,7 +145,7 @@ class Manager:
         Feeds that keep references show the new version at once, feeds that keep payloads once the fan-out is done.
         An update adds an activity to no feed; one of an activity that was removed before is not seen anywhere.
         """
-        listed = _listed(activities)
+        listed = _listed(activities, "update_user_activities() takes several activities")
         source, own = messages.wire_owner(user_id), self._own()
         encoded, items = self._encoded(listed), self._items(listed)
         stamp = next_stamp()
@@ -158,6 +166,10 @@ class Manager:
 
         :param fanout: whether followers get them too.
         """
+        if isinstance(activities, str | bytes) or not isinstance(activities, Iterable):
+            raise ArgumentError(f"batch_import() takes the activities of one user, got {given(activities)}")
+        if not _is_count(chunk_size, 1):
+            raise ArgumentError(f"batch_import() takes a chunk_size of 1 or more, got {given(chunk_size)}")
         for chunk in chunks(activities, chunk_size):
             self._publish(user_id, chunk, fanout=fanout)
 
@@ -177,7 +189,7 @@ class Manager:
                 manager=self._message_name(),
                 source=messages.wire_owner(user_id),
                 stamp=next_stamp(),
-                targets=messages.wire_owners(_listed(target_ids)),
+                targets=messages.wire_owners(_listed(target_ids, "several target ids are expected"), "target id"),
                 limit=self.follow_activity_limit,
             ),
             async_,
@@ -197,7 +209,7 @@ class Manager:
                 manager=self._message_name(),
                 source=messages.wire_owner(user_id),
                 stamp=next_stamp(),
-                targets=messages.wire_owners(_listed(target_ids)),
+                targets=messages.wire_owners(_listed(target_ids, "several target ids are expected"), "target id"),
             ),
             async_,
         )
@@ -232,6 +244,22 @@ class Manager:
         raise FeedConflict(f"{type(self).__name__} has no feed class named {name!r} (it has: {names})")
 
     # --- inside ---
+
+    def _check(self) -> None:
+        """Refuse what would lose activities, or fail, in the middle of a fan-out.
+
+        :raises ManagerError, ArgumentError: something that cannot be.
+        """
+        name = type(self).__name__
+        if not isinstance(self.feed_classes, Mapping):
+            raise ArgumentError(
+                f"{name}.feed_classes maps aliases to feed classes, such as {{'normal': PinFeed}},"
+                f" got {given(self.feed_classes)}"
+            )
+        for attribute, least in (("fanout_chunk_size", 1), ("follow_activity_limit", 0)):
+            value = getattr(self, attribute)
+            if not _is_count(value, least):
+                raise ManagerError(f"{name}.{attribute} must be a whole number of {least} or more, got {given(value)}")
 
     def _publish(self, user_id: Id, activities: list[Activity], *, fanout: bool = True) -> None:
         # Everything that may be refused comes before the first write.
@@ -316,7 +344,18 @@ class Manager:
             )
 
 
-def _listed(given: Any) -> list[Any]:
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise TypeError(f"expected several, got {given!r} ({type(given).__name__})")
-    return list(given)
+def _check_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise ArgumentError(f"the name of a manager is a text, got {given(name)}")
+    if not name or not name.isprintable():
+        raise ManagerError(f"the name of a manager must be a text that can be printed, got {shown(name)}")
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63
+
+
+def _listed(several: Any, what: str) -> list[Any]:
+    if isinstance(several, str | bytes) or not isinstance(several, Iterable):
+        raise ArgumentError(f"{what}, got {given(several)}")
+    return list(several)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from streamfw_core.errors import MessageError
+from streamfw_core.errors import MessageError, given
 from streamfw_core.ids import MAX_ID, text_of_id
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ def decode(data: bytes) -> Message:
 
     :raises MessageError: they hold none of ours, or one of another version.
     """
+    if not isinstance(data, bytes | bytearray | memoryview | str):
+        raise MessageError(f"a task message is bytes, got {given(data)}: pass what the queue was given, as it is")
     try:
         message = _decoder.decode(data)
         for item in getattr(message, "items", ()):
@@ -145,19 +147,20 @@ def _check_id(text: str) -> None:
         raise ValueError(f"activity id {text[:60]!r}")
 
 
-def wire_owner(owner: Any) -> Owner:
+def wire_owner(owner: Any, what: str = "user id") -> Owner:
     """An owner as messages carry it.
 
+    :param what: how an error names it.
     :raises IdError: not an id.
     """
     if type(owner) is int and -(2**63) <= owner < 2**63:
         return owner
-    return text_of_id(owner, "user id")
+    return text_of_id(owner, what)
 
 
-def wire_owners(owners: list[Any]) -> list[Owner]:
+def wire_owners(owners: list[Any], what: str = "user id") -> list[Owner]:
     """Many owners as messages carry them; a list of plain integers and texts is passed on as it is."""
-    return [owner if type(owner) is int and -(2**63) <= owner < 2**63 else wire_owner(owner) for owner in owners]
+    return [owner if type(owner) is int and -(2**63) <= owner < 2**63 else wire_owner(owner, what) for owner in owners]
 
 
 def _why(data: bytes, error: Exception) -> str:

@@ -12,7 +12,7 @@ from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
-from streamfw_core.errors import DuplicateManager, ManagerNotFound, Problem, SettingsError
+from streamfw_core.errors import ArgumentError, DuplicateManager, ManagerNotFound, Problem, SettingsError, given
 from streamfw_core.feeds.assembling import Assembly, check_apart, check_scopes, path_of, same_class
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.feeds.feed import Feed
@@ -72,6 +72,8 @@ class Streams:
         """
         from streamfw_core.settings.model import TOMBSTONE_TTL
 
+        if not isinstance(name, str):
+            raise ArgumentError(f"storage() takes the name of a storage, got {given(name)}")
         with self._lock:
             if name not in self._storages:
                 described = self.settings.storages.get(name)
@@ -128,6 +130,8 @@ class Streams:
         :raises FeedConflict: it would share a name, a key or an activity namespace with another class.
         :raises SettingsError: the settings do not say where.
         """
+        if not isinstance(feed_class, type):
+            raise ArgumentError(f"a subclass of Feed is expected, got {given(feed_class)}")
         binding = self._bindings.get(feed_class)
         if binding is not None:
             return binding
@@ -169,6 +173,8 @@ class Streams:
 
         :raises ManagerNotFound: there is none.
         """
+        if not isinstance(name, str):
+            raise ArgumentError(f"manager() takes the name of a manager, got {given(name)}")
         with self._lock:
             manager = self._managers.get(name)
             if manager is None:
@@ -194,11 +200,12 @@ class Streams:
             if present is not None and path_of(type(present)) != path_of(type(manager)):
                 raise DuplicateManager(
                     f"manager name {name!r} of {path_of(type(manager))} is taken by {path_of(type(present))}:"
-                    " give one of them a name of its own"
+                    " set name = '...' on one of them"
                 )
+            # What is wrong with its feeds is found before anybody can find the manager.
+            for feed_class in (manager.user_feed_class, *manager.feed_classes.values()):
+                self.bind(feed_class)
             self._managers[name] = manager
-        for feed_class in (manager.user_feed_class, *manager.feed_classes.values()):
-            self.bind(feed_class)
 
     def manager_name(self, manager: Manager) -> str:
         """The name under which messages name a manager: given, or that of its class in the settings, or the class's own."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from streamfw_core.errors import DuplicateVerb, VerbError, VerbNotFound
+from streamfw_core.errors import DuplicateVerb, VerbError, VerbNotFound, shown
 
 __all__ = ["Add", "Comment", "Follow", "Love", "Verb", "get_verb_by_id", "get_verb_storage", "register"]
 
@@ -54,14 +54,11 @@ def register(verb: V) -> V:
     :raises DuplicateVerb: another class has this id.
     """
     if not (isinstance(verb, type) and issubclass(verb, Verb)):
-        raise VerbError(f"register() takes a subclass of Verb, got {verb!r}")
+        raise VerbError(f"register() takes a subclass of Verb, got {shown(verb)}")
     _check(verb)
     present = _verbs.get(verb.id)
     if present is not None and _path(present) != _path(verb):
-        raise DuplicateVerb(
-            f"verb id {verb.id} of {_path(verb)} is taken by {_path(present)}: give {verb.__name__} an id that no verb has"
-            f" (taken: {', '.join(map(str, sorted(_verbs)))})"
-        )
+        raise _duplicate(verb, present)
     _verbs[verb.id] = verb
     return verb
 
@@ -75,7 +72,7 @@ def get_verb_by_id(verb_id: int) -> type[Verb]:
         return _verbs[verb_id]
     except (KeyError, TypeError):
         raise VerbNotFound(
-            f"no verb is registered under the id {verb_id!r}: import the module that defines it and calls register()"
+            f"no verb is registered under the id {shown(verb_id)}: import the module that defines it and calls register()"
             f" before activities are made or read (registered: {', '.join(map(str, sorted(_verbs)))})"
         ) from None
 
@@ -95,8 +92,8 @@ def verb_of(value: object) -> type[Verb]:
         return get_verb_by_id(value)
     verb = value if isinstance(value, type) else type(value)
     if not issubclass(verb, Verb):
-        raise VerbError(f"a verb is a Verb class, an instance of one or its id, got {value!r}")
-    if verb is not _verbs.get(verb.id):
+        raise VerbError(f"a verb is a Verb class, an instance of one or its id, got {shown(value)}")
+    if not isinstance(verb.id, int) or verb is not _verbs.get(verb.id):
         _check(verb)
         present = _verbs.get(verb.id)
         if present is None:
@@ -105,17 +102,24 @@ def verb_of(value: object) -> type[Verb]:
                 f" call streamfw_core.register({verb.__name__})"
             )
         if _path(present) != _path(verb):
-            raise DuplicateVerb(f"verb id {verb.id} of {_path(verb)} is taken by {_path(present)}")
+            raise _duplicate(verb, present)
     return verb
 
 
 def _check(verb: type[Verb]) -> None:
     if not isinstance(verb.id, int) or isinstance(verb.id, bool) or not 0 < verb.id <= MAX_VERB_ID:
-        raise VerbError(f"verb {verb.__name__} needs an integer id of 1 or more, got {verb.id!r}")
+        raise VerbError(f"verb {verb.__name__} needs an integer id from 1 to 2**63 - 1, got {shown(verb.id)}")
     for name in ("infinitive", "past_tense"):
         text = getattr(verb, name)
         if not isinstance(text, str) or not text:
-            raise VerbError(f"verb {verb.__name__} needs {name} = '...', got {text!r}")
+            raise VerbError(f"verb {verb.__name__} needs {name} = '...', got {shown(text)}")
+
+
+def _duplicate(verb: type[Verb], present: type[Verb]) -> DuplicateVerb:
+    return DuplicateVerb(
+        f"verb id {verb.id} of {_path(verb)} is taken by {_path(present)}: give {verb.__name__} an id that no verb has"
+        f" (taken: {', '.join(map(str, sorted(_verbs)))})"
+    )
 
 
 def _path(verb: type[Verb]) -> str:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import frozen
 
-from streamfw_core.errors import FeedConflict, Problem, SettingsError
+from streamfw_core.activity import Activity
+from streamfw_core.errors import ArgumentError, FeedConflict, Problem, SettingsError, given, shown
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.feeds.feed import SAME_AS_TIMELINE, Feed
 from streamfw_core.keys import KeyFormat
 from streamfw_core.plugins.kinds import Kind
+from streamfw_core.plugins.suggest import did_you_mean
 from streamfw_core.settings.model import FeedSettings
 from streamfw_core.storage.protocol import FeedSpec, Scope, Storage
 
@@ -36,6 +38,7 @@ class Assembly:
 
     @classmethod
     def of(cls, streams: Streams, feed_class: type[Feed]) -> Assembly:
+        _check_class(feed_class)
         return cls(streams, feed_class, streams.settings.feeds.get(feed_class.name, FeedSettings(feed_class.name)))
 
     def bind(self) -> Binding:
@@ -108,14 +111,22 @@ class Assembly:
             activities = self.said.activities
         if activities == SAME_AS_TIMELINE:
             activities = timeline
-        storage = self.streams.storage
-        return storage(timeline), None if activities is None else storage(activities)
+        return self._storage("timeline", timeline), None if activities is None else self._storage(
+            "activities", activities
+        )
+
+    def _storage(self, key: str, name: str) -> Storage:
+        known = sorted(self.streams.settings.storages)
+        if name not in known:
+            message = f"there is no storage {name!r}, which {self.feed_class.__name__}.{key} names"
+            raise self._wrong(key, message, did_you_mean(name, known) or f"there are: {', '.join(known)}")
+        return self.streams.storage(name)
 
     def _length(self, timelines: Storage) -> int:
         length: Any = self.feed_class.max_length if self.said.max_length is None else self.said.max_length
         if not isinstance(length, int) or isinstance(length, bool) or length < 1:
-            message = f"{self.feed_class.__name__}.max_length is {length!r}"
-            raise self._wrong("max_length", message, "an integer of 1 or more")
+            message = f"{self.feed_class.__name__}.max_length is {shown(length)}"
+            raise self._wrong("max_length", message, "it must be an integer of 1 or more")
         limit = timelines.capabilities.max_timeline
         if limit is not None and length > limit:
             message = f"{length} is more than storage {timelines.name!r} bears"
@@ -148,6 +159,25 @@ class Assembly:
 
     def _wrong(self, key: str, message: str, hint: str) -> SettingsError:
         return SettingsError([Problem(f"feeds.{self.feed_class.name}.{key}", message, hint)])
+
+
+def _check_class(feed_class: Any) -> None:
+    """Refuse attributes of a kind that they cannot be.
+
+    :raises ArgumentError: no feed class, or one of its attributes is wrong.
+    """
+    if not issubclass(feed_class, Feed):
+        raise ArgumentError(f"a subclass of Feed is expected, got {given(feed_class)}")
+    name = feed_class.__name__
+    for attribute in ("name", "activity_namespace", "serializer", "timeline", "activities"):
+        value = getattr(feed_class, attribute)
+        if value is None and attribute in {"timeline", "activities"}:
+            continue
+        if not isinstance(value, str) or not value or not value.isprintable():
+            raise ArgumentError(f"{name}.{attribute} must be a text that can be printed, got {given(value)}")
+    if not (isinstance(feed_class.activity_class, type) and issubclass(feed_class.activity_class, Activity)):
+        got = given(feed_class.activity_class)
+        raise ArgumentError(f"{name}.activity_class must be Activity or a subclass of it, got {got}")
 
 
 def check_scopes(binding: Binding, queue: TaskQueue) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from attrs import field, frozen
 
 from streamfw_core.activity import Activity
-from streamfw_core.errors import ActivityNotFound, ActivityTypeError, DecodeError, WriteFailed
+from streamfw_core.errors import ActivityNotFound, ActivityTypeError, DecodeError, WriteFailed, given
 from streamfw_core.ids import check_activity_id
 from streamfw_core.metrics import Metrics, NoMetrics
 from streamfw_core.storage.protocol import Entry, FeedSpec, Outcome, Page, Query, Record, Removal, Storage, Write
@@ -79,10 +79,13 @@ class Binding:
         expected = self.feed_class.activity_class
         if type(activity) is expected:
             return activity
-        given = type(activity).__name__
-        message = f"feed {self.spec.name!r} keeps {expected.__name__} objects, got {activity!r} ({given})"
+        name = type(activity).__name__
+        message = f"feed {self.spec.name!r} keeps {expected.__name__} objects, got {given(activity)}"
         if isinstance(activity, Activity):
-            message += f": set activity_class = {given} on {self.feed_class.__name__}, or pass a {expected.__name__}"
+            article = "an" if expected.__name__[0] in "AEIOU" else "a"
+            message += (
+                f": set activity_class = {name} on {self.feed_class.__name__}, or pass {article} {expected.__name__}"
+            )
         raise ActivityTypeError(message)
 
     def store(self, encoded: Sequence[tuple[Activity, bytes]], stamp: int, *, update: bool = False) -> None:
@@ -259,10 +262,10 @@ def activity_id_of(value: object) -> int:
 
     :raises ActivityTypeError, IdError: it is none of these.
     """
-    given = getattr(value, "serialization_id", value)
-    if isinstance(given, int):
-        return check_activity_id(given)
-    raise ActivityTypeError(f"expected an activity or its id, got {value!r} ({type(value).__name__})")
+    id = getattr(value, "serialization_id", value)
+    if isinstance(id, int):
+        return check_activity_id(id)
+    raise ActivityTypeError(f"expected an activity or its id, got {given(value)}")
 
 
 def not_found(key: str, id: int) -> ActivityNotFound:

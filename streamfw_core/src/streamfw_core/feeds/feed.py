@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, overload
 
 from streamfw_core.activity import Activity, DehydratedActivity
 from streamfw_core.clock import next_stamp
-from streamfw_core.errors import NotInFeed, SliceError
+from streamfw_core.errors import ArgumentError, NotInFeed, SliceError, given, shown
 from streamfw_core.feeds.binding import Binding, activity_id_of, not_found
 from streamfw_core.feeds.page import FeedPage, read_page
 from streamfw_core.feeds.selection import Selection
@@ -146,7 +146,9 @@ class Feed:
         id = activity_id_of(activity)
         position = self._locate(id)
         if position is None:
-            raise NotInFeed(f"activity {id} is not in feed {self.key!r}")
+            raise NotInFeed(
+                f"activity {id} is not in feed {self.key!r}: feed.contains(activity) tells without an error"
+            )
         return position
 
     def contains(self, activity: Activity | DehydratedActivity | int) -> bool:
@@ -247,7 +249,7 @@ class Feed:
         """Keep only the newest `length` activities, by default `max_length`; 0 empties the feed."""
         keep = self._binding.spec.keep if length is None else length
         if not isinstance(keep, int) or isinstance(keep, bool) or keep < 0:
-            raise SliceError(f"trim() takes a length of 0 or more, got {length!r}")
+            raise SliceError(f"trim() takes a length of 0 or more, got {shown(length)}")
         self._binding.timelines.clear(self._binding.spec, [self._owner], keep=keep, stamp=next_stamp())
 
     def delete(self) -> None:
@@ -309,7 +311,7 @@ class Feed:
             raise not_found(self.key, found.missing[0])
         if found.broken:
             raise found.broken[0]
-        raise SliceError(f"feed {self.key!r} has no activity at {index}: it shows {self.count()}")
+        raise SliceError(f"feed {self.key!r} has no activity at {shown(index)}: it shows {self.count()}")
 
     def _locate(self, id: int) -> int | None:
         return self._binding.locate(self._query(0, None), id)
@@ -338,6 +340,11 @@ class UserBaseFeed(Feed):
 
 def _default_unless(streams: Streams | None) -> Streams:
     if streams is not None:
+        if not hasattr(streams, "bind"):
+            raise ArgumentError(
+                f"streams= takes a Streams object, got {given(streams)}: make one with Streams(settings),"
+                " or leave it out for the default one"
+            )
         return streams
     from streamfw_core.streams import default_streams
 
@@ -352,7 +359,7 @@ def feed_name(class_name: str, ending: str = "Feed") -> str:
 
 def _bounds(index: slice) -> tuple[int, int | None]:
     if index.step is not None and index.step != 1:
-        raise SliceError(f"feeds have no step ({index.step!r}): take feed[start:stop] and slice the list")
+        raise SliceError(f"feeds have no step ({shown(index.step)}): take feed[start:stop] and slice the list")
     start = 0 if index.start is None else index.start
     _check_index(start)
     if index.stop is not None:
@@ -364,17 +371,15 @@ def _check_index(index: object) -> None:
     if type(index) is int and index >= 0:
         return
     if not isinstance(index, int) or isinstance(index, bool):
-        raise TypeError(f"feeds are indexed by integers and slices of them, got {index!r} ({type(index).__name__})")
+        raise ArgumentError(f"feeds are indexed by integers and slices of them, got {given(index)}")
     if index < 0:
         raise SliceError(
-            f"feeds have no negative index ({index}), as that would need their length: use"
+            f"feeds have no negative index ({shown(index)}), as that would need their length: use"
             " feed.order_by('activity_id')[...] to start from the oldest"
         )
 
 
-def _listed(given: Any) -> list[Any]:
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise TypeError(
-            f"expected several activities, got {given!r} ({type(given).__name__}): for one use add() or remove()"
-        )
-    return list(given)
+def _listed(several: Any) -> list[Any]:
+    if isinstance(several, str | bytes) or not isinstance(several, Iterable):
+        raise ArgumentError(f"expected several activities, got {given(several)}: for one use add() or remove()")
+    return list(several)

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 from streamfw_core.activity import Activity
 from streamfw_core.aggregated import AggregatedActivity
 from streamfw_core.clock import next_stamp
-from streamfw_core.errors import AggregatorError, DecodeError, StorageError
+from streamfw_core.errors import AggregatorError, DecodeError, StorageError, given
 from streamfw_core.feeds.binding import Binding, Found
 from streamfw_core.ids import text_of_id
 from streamfw_core.storage.groups import Group, GroupStorage
@@ -224,7 +224,7 @@ def _pairs(name: str, result: Any) -> list[tuple[Any, Any]]:
     pairs += [(one, None) for deleted in result[2:] for one in deleted]
     for one in (one for pair in pairs for one in pair):
         if one is not None and not isinstance(one, AggregatedActivity):
-            raise AggregatorError(f"{name}.merge returned {one!r} ({type(one).__name__}), not an aggregated activity")
+            raise AggregatorError(f"{name}.merge returned {given(one)}, not an aggregated activity")
     return pairs
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
-from streamfw_core.errors import CursorError, SliceError
+from streamfw_core.errors import CursorError, SliceError, given, shown
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.feeds.selection import Selection
 from streamfw_core.ids import DIGEST_BITS, MAX_ID
@@ -88,7 +88,7 @@ def page_of_ranked(items: Sequence[Any], size: int, after: str | None, *, oldest
 
 def _check_size(size: object) -> None:
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        raise SliceError(f"a page has 1 activity or more, got size {size!r}")
+        raise SliceError(f"a page has 1 activity or more, got size {shown(size)}")
 
 
 def _beyond(selection: Selection, id: int) -> Selection:
@@ -103,7 +103,7 @@ def _encode_cursor(id: int, oldest_first: bool) -> str:
 
 def _decode_cursor(cursor: object, oldest_first: bool) -> int:
     if not isinstance(cursor, str):
-        raise CursorError(f"a page cursor is a text, got {cursor!r} ({type(cursor).__name__}): pass page.next_cursor")
+        raise CursorError(f"a page cursor is a text, got {given(cursor)}: pass page.next_cursor")
     try:
         data = urlsafe_b64decode(cursor.encode("ascii"))
     except (Base64Error, ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from streamfw_core.errors import FilterError, OrderingError
+from streamfw_core.errors import FilterError, OrderingError, given, shown
 from streamfw_core.ids import MAX_ID
 
 __all__ = ["Selection"]
@@ -44,17 +44,15 @@ class Selection(NamedTuple):
         :raises OrderingError: not exactly one of `activity_id` and `-activity_id`.
         """
         if len(orderings) != 1 or orderings[0] not in ("activity_id", "-activity_id"):
-            given = ", ".join(map(repr, orderings)) or "nothing"
+            got = ", ".join(map(shown, orderings)) or "nothing"
             raise OrderingError(
-                f"feeds are ordered by 'activity_id' (oldest first) or '-activity_id' (newest first), got {given}"
+                f"feeds are ordered by 'activity_id' (oldest first) or '-activity_id' (newest first), got {got}"
             )
         return self._replace(oldest_first=orderings[0] == "activity_id")
 
 
 def _bound(name: str, value: Any) -> int:
-    given = getattr(value, "serialization_id", value)
-    if not isinstance(given, int) or isinstance(given, bool):
-        raise FilterError(
-            f"{name} takes an activity id (an integer) or an activity, got {value!r} ({type(value).__name__})"
-        )
-    return given
+    id = getattr(value, "serialization_id", value)
+    if not isinstance(id, int) or isinstance(id, bool):
+        raise FilterError(f"{name} takes an activity id (an integer) or an activity, got {given(value)}")
+    return id

@@ -63,7 +63,10 @@ def _pack_zone(value: datetime | time) -> list[Any] | None:
     zone = value.tzinfo
     if zone is None:
         return None
-    offset = value.utcoffset()
+    try:
+        offset = value.utcoffset()
+    except (TypeError, ValueError) as error:
+        raise _refused(value, f"gives no offset ({error})") from error
     key = zone.key if type(zone) is ZoneInfo and zone.key and _is_key(zone.key) else None
     if offset is None and key is None:
         raise _refused(value, "has a tzinfo without an offset")

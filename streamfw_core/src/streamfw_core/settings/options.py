@@ -90,7 +90,10 @@ def _plain(value: object, wanted: Any) -> Any:
     if _is_choice(wanted):  # an IntEnum or StrEnum, which cattrs takes for the int or str that it is
         return _choice(value, wanted)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise _WrongValue("must be a float, is an int that is too large for one") from None
     if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
         return value
     raise _wrong(value, wanted)

@@ -83,6 +83,8 @@ def describe(value: object) -> str:
 
 def quote_name(value: str) -> str:
     """A text that should have been a name, quoted when it looks like one."""
+    if not value:
+        return "''"
     if "://" in value:
         return "a URL"
     return repr(value) if _NAME.match(value) else "a text that is no name"
