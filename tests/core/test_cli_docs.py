@@ -45,6 +45,16 @@ def test_the_error_is_the_replays(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == shown[1]
 
 
+def test_the_verification_is_the_replays(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = re.search(r"```text\n(2 of 2 equal .*\n)```", PAGE)
+    assert shown is not None
+    Path("edges.txt").write_text("1 2 1\n3 2 1\n")
+    Path("events.txt").write_text("2 5 1341100972 RT\n2 6 1341100973 RT\n")
+    files = ["--graph", "edges.txt", "--events", "events.txt"]
+    assert cli.main(["replay", *files, "--feed", "aggregated", "--verify", "200"]) == 0
+    assert capsys.readouterr().out.endswith(f"\n{shown[1]}")
+
+
 def test_every_option_is_documented() -> None:
     context = click.Context(cli.streamfw)
     for name in cli.streamfw.list_commands(context):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import os
+from collections.abc import Iterable
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from streamfw_core.aggregated import AggregatedActivity
+from streamfw_core.aggregators import RecentVerbAggregator
 from streamfw_core.cli.main import main
 from streamfw_core.cli.replay.reading import read_edges, read_events
 from streamfw_core.errors import InputFileError
@@ -24,6 +27,11 @@ PACKED = gzip.compress(MANY, mtime=0)
 WRONG_SUM = PACKED[:-8] + bytes(4) + PACKED[-4:]
 
 
+class OldestFirst(RecentVerbAggregator):
+    def rank(self, aggregated_activities: Iterable[AggregatedActivity]) -> list[AggregatedActivity]:
+        return super().rank(aggregated_activities)[::-1]
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder to work in, with a good file of each kind, and no plugin but that of the memory storage."""
@@ -33,6 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("graph").write_bytes(b"298960 223789 1\n")
     Path("log").write_bytes(EVENT)
+    Path("retweets").write_bytes(EVENT.replace(b"MT", b"RT"))
 
 
 EVENT_FILES = {
@@ -141,6 +150,33 @@ OPTIONS = {
         f"{os.devnull}: it is a pipe or a device, which cannot be read twice: save it as a file first",
     ),
     "limit 0": (["--limit", "0"], "invalid value for '--limit': 0 is not in the range x>=1." + USAGE),
+    "unknown feed": (
+        ["--feed", "aggregate"],
+        "invalid value for '--feed': 'aggregate' is not one of 'flat', 'aggregated', 'notification'." + USAGE,
+    ),
+    "aggregator of a flat feed": (
+        ["--aggregator", "recent_verb"],
+        "invalid value for '--aggregator': a flat feed has no groups: use it with --feed aggregated or --feed notification"
+        + USAGE,
+    ),
+    "unknown aggregator": (
+        ["--feed", "aggregated", "--aggregator", "recent_verbs"],
+        (
+            "No installed plugin offers an aggregator backend named 'recent_verbs'.\n"
+            f"    Did you mean 'recent_verb'?\n    Available: notification, recent_verb.{SHOWS}"
+        ),
+    ),
+    "verification of an aggregator that ranks": (
+        ["--feed", "aggregated", "--aggregator", f"{__name__}:OldestFirst", "--verify", "1"],
+        (
+            "invalid value for '--verify': brute force cannot foretell what OldestFirst shows, which overrides merge or"
+            " rank: use another --aggregator, or no --verify" + USAGE
+        ),
+    ),
+    "nobody is notified": (
+        ["--feed", "notification", "--events", "retweets"],
+        "retweets: none of its events is a mention (MT) or a reply (RE): nobody is notified",
+    ),
     "max-length 0": (["--max-length", "0"], "invalid value for '--max-length': 0 is not in the range x>=1." + USAGE),
     "unknown storage": (
         ["--storage", "memori"],
@@ -216,6 +252,13 @@ def refused(options: list[str], message: str, capsys: pytest.CaptureFixture[str]
     assert captured.err == f"error: {message}\n"
     assert captured.out == ""
     assert {path: path.read_bytes() for path in Path().iterdir()} == before
+
+
+def test_the_graph_may_be_left_out_where_nothing_is_fanned_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", "--events", "log"]) == 2
+    assert capsys.readouterr().err == f"error: missing option '--graph'.{USAGE}\n"
+    assert main(["replay", "--events", "log", "--feed", "notification", "--verify", "1"]) == 0
+    assert "1 of 1 equal" in capsys.readouterr().out
 
 
 def test_without_matplotlib_a_plot_is_refused_before_the_run(

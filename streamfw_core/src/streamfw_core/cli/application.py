@@ -7,7 +7,7 @@ an option says otherwise; the settings only lend their names: `--storage hot` is
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,10 +41,10 @@ queue_option = click.option(
 )
 
 
-def make_streams(storage: str, queue: str, *, max_lengths: Mapping[str, int] | None = None) -> Streams:
+def make_streams(storage: str, queue: str, *, feeds: Sequence[FeedSettings] = ()) -> Streams:
     """An application on one storage and one task queue, both of which exist and fit; it counts its `Deliveries`.
 
-    :param max_lengths: by feed name.
+    :param feeds: what the command's options say of its feeds.
     :raises SettingsError: the queue works in other processes, which know nothing of what a command made up.
     :raises BackendNotFound: and whatever else is wrong with the storage or the queue.
     """
@@ -56,7 +56,7 @@ def make_streams(storage: str, queue: str, *, max_lengths: Mapping[str, int] | N
     streams = Streams(
         Settings(
             storages={described.name: described},
-            feeds={name: FeedSettings(name, max_length=length) for name, length in (max_lengths or {}).items()},
+            feeds={feed.name: feed for feed in feeds},
             task_queue=_queue_settings(queue, settings),
             metrics=MetricsSettings(_METRICS),
             default_storage=described.name,

@@ -14,12 +14,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from streamfw_core.cli.application import borrowed, make_streams, queue_option, storage_option
 from streamfw_core.cli.output import console, error_console
 from streamfw_core.cli.replay import running
-from streamfw_core.cli.replay.network import VERBS, Graph, HomeFeed, OwnFeed, register_verbs
+from streamfw_core.cli.replay.marking import marks_of
+from streamfw_core.cli.replay.network import VERBS, Graph, register_verbs
 from streamfw_core.cli.replay.outputs import check_output, check_plot, write_files
 from streamfw_core.cli.replay.plot import draw
 from streamfw_core.cli.replay.reading import read_edges, read_events
-from streamfw_core.cli.replay.report import Inputs, Report
-from streamfw_core.cli.replay.verify import Verification, verify
+from streamfw_core.cli.replay.report import GraphSize, Inputs, Report
+from streamfw_core.cli.replay.routes import FEEDS, FollowersRoute, NotificationRoute, Route, feeds_of
+from streamfw_core.cli.replay.verify import Verification, can_foretell, verify
+from streamfw_core.feeds.aggregated import AggregatedFeed
+from streamfw_core.feeds.grouped import GroupedBinding
+from streamfw_core.settings import FeedSettings
 from streamfw_core.settings.masking import mask_text
 from streamfw_core.streams import Streams
 
@@ -32,13 +37,25 @@ _file = click.Path(path_type=Path)
 
 
 @click.command(short_help="Run a real social log through a manager, and measure it.")
-@click.option("--graph", type=_file, required=True, metavar="EDGES", help="Lines of: follower followed weight.")
+@click.option("--graph", type=_file, metavar="EDGES", help="Lines of: follower followed weight.")
 @click.option("--events", type=_file, required=True, metavar="EVENTS", help="Lines of: actor object timestamp verb.")
+@click.option(
+    "--feed", type=click.Choice(list(FEEDS)), default="flat", show_default=True, help="The kind of feed that is filled."
+)
+@click.option(
+    "--aggregator",
+    metavar="NAME",
+    help="What groups the activities; default: recent_verb, and notification for notification feeds.",
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the N earliest events.")
 @storage_option
 @queue_option
 @click.option(
-    "--max-length", type=click.IntRange(min=1), default=100, show_default=True, help="Activities that a feed keeps."
+    "--max-length",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Activities, or groups, that a feed keeps.",
 )
 @click.option("--verify", "checked", type=click.IntRange(min=1), metavar="N", help="Check the feeds of N random users.")
 @click.option("--reads", type=click.IntRange(min=1), default=2000, show_default=True, help="Feeds to read and time.")
@@ -46,8 +63,10 @@ _file = click.Path(path_type=Path)
 @click.option("--json", "json_path", type=_file, metavar="OUT", help="Write a JSON document; - is standard output.")
 @click.option("--plot", "plot_path", type=_file, metavar="OUT.png", help="Draw the run; also .svg and .pdf.")
 def replay(
-    graph: Path,
+    graph: Path | None,
     events: Path,
+    feed: str,
+    aggregator: str | None,
     limit: int | None,
     storage: str,
     queue: str,
@@ -61,23 +80,62 @@ def replay(
     """Publish a real social log through a manager, fan it out to real followers, and measure it.
 
     Both files may be compressed with gzip. Verbs are RT (retweet), MT (mention) and RE (reply).
+    With --feed notification, mentions and replies notify the user acted upon, without fan-out and without --graph.
     With --verify, the whole feeds of N random users are compared with what brute force finds in the files;
     one that differs makes the exit code 1.
     """
+    feed_class = FEEDS[feed]
+    graph = _graph_for(feed, graph)
+    aggregator = _aggregator_for(feed, aggregator)
+    files = [path for path in (graph, events) if path is not None]
     if json_path is not None and json_path != STANDARD_OUTPUT:
-        check_output(json_path, "--json", [graph, events])
+        check_output(json_path, "--json", files)
     if plot_path is not None:
-        check_plot(plot_path, [graph, events, *([json_path] if json_path else [])])
+        check_plot(plot_path, [*files, *([json_path] if json_path else [])])
     register_verbs()
-    inputs = Inputs(graph, events, limit, mask_text(storage), queue, max_length, seed)
-    with make_streams(storage, queue, max_lengths={HomeFeed.name: max_length}) as streams:
+    inputs = Inputs(feed, aggregator, graph, events, limit, mask_text(storage), queue, max_length, seed)
+    said = FeedSettings(feed_class.name, max_length=max_length, aggregator=aggregator)
+    with make_streams(storage, queue, feeds=[said]) as streams:
+        _check_foretellable(streams, feed, checked)
         run = _Run(streams, inputs)
-        with borrowed(streams, HomeFeed, OwnFeed):
+        with borrowed(streams, *feeds_of(feed)):
             report = run.report(reads, checked)
         _write(run, report, json_path, plot_path)
     report.show(error_console() if json_path == STANDARD_OUTPUT else console())
     verification = report.verification
     return NOT_EQUAL if verification is not None and verification.differences else 0
+
+
+def _graph_for(feed: str, graph: Path | None) -> Path | None:
+    """The graph, where it matters who follows whom."""
+    if feed == "notification":
+        return None
+    if graph is None:
+        raise click.MissingParameter(ctx=click.get_current_context(), param_hint="'--graph'", param_type="option")
+    return graph
+
+
+def _aggregator_for(feed: str, aggregator: str | None) -> str | None:
+    """The name of the aggregator; None for flat feeds."""
+    feed_class = FEEDS[feed]
+    if issubclass(feed_class, AggregatedFeed):
+        return aggregator or feed_class.aggregator
+    if aggregator is not None:
+        message = "a flat feed has no groups: use it with --feed aggregated or --feed notification"
+        raise click.BadParameter(message, param_hint="'--aggregator'")
+    return None
+
+
+def _check_foretellable(streams: Streams, feed: str, checked: int | None) -> None:
+    """Find out before the files are read whether there is such an aggregator, and whether it can be verified."""
+    binding = streams.bind(FEEDS[feed])
+    if checked is None or not isinstance(binding, GroupedBinding) or can_foretell(binding.aggregator):
+        return
+    message = (
+        f"brute force cannot foretell what {type(binding.aggregator).__name__} shows, which overrides merge or rank:"
+        " use another --aggregator, or no --verify"
+    )
+    raise click.BadParameter(message, param_hint="'--verify'")
 
 
 class _Run:
@@ -86,13 +144,23 @@ class _Run:
     def __init__(self, streams: Streams, inputs: Inputs) -> None:
         self.streams = streams
         self.inputs = inputs
+        self.feed_class = FEEDS[inputs.feed]
         self.progress: list[tuple[float, int]] = []
+        self.graph: GraphSize | None = None
         began = time.perf_counter()
         with error_console().status("Reading the files"):
-            self.events = read_events(inputs.events, list(VERBS), inputs.limit)
-            self.graph = Graph(read_edges(inputs.graph))
+            self.route = self._read()
         self.loading = time.perf_counter() - began
         self.loaded = running.peak_memory()
+
+    def _read(self) -> Route:
+        inputs = self.inputs
+        events = read_events(inputs.events, list(VERBS), inputs.limit)
+        if inputs.graph is None:
+            return NotificationRoute(self.streams, events, inputs.events)
+        graph = Graph(read_edges(inputs.graph))
+        self.graph = GraphSize(graph.edges, len(graph.followers), graph.largest())
+        return FollowersRoute(self.streams, events, self.feed_class, graph)
 
     def report(self, reads: int, checked: int | None) -> Report:
         """Replay the events.
@@ -100,22 +168,23 @@ class _Run:
         :param reads: how many feeds to read and time.
         :param checked: how many feeds to verify; None: none.
         """
-        streams, graph, seed = self.streams, self.graph, self.inputs.seed
+        route, seed = self.route, self.inputs.seed
         err = error_console()
-        published = self._publish(err)
+        users = [] if checked is None else running.sample_filled(route, checked, seed)
+        published = self._publish(err, users)
         with err.status("Reading feeds"):
-            read = running.read(streams, running.sample(graph.followers, reads, seed, "reads"))
-            lengths = running.feed_lengths(streams, graph)
+            read = running.read(route, running.sample(route.owners, reads, seed, "reads"))
+            lengths = running.feed_lengths(route)
         # Before the verification, which needs memory of its own.
         peak = running.peak_memory()
         verification = None
         if checked is not None:
             with err.status("Verifying"):
-                verification = self._verify(running.sample(graph.followers, checked, seed, "verify"))
+                verification = self._verify(users)
         return Report(
             inputs=self.inputs,
-            edges=graph.edges,
-            largest=graph.largest(),
+            graph=self.graph,
+            owners_are=route.owners_are,
             loading=self.loading,
             published=published,
             reads=read,
@@ -125,7 +194,10 @@ class _Run:
             verification=verification,
         )
 
-    def _publish(self, err: Console) -> running.Published:
+    def _publish(self, err: Console, users: Sequence[int]) -> running.Published:
+        """Publish everything; in between, those who are to be verified mark their notifications."""
+        events = len(self.route.events)
+        marks = marks_of(self.streams, users, events) if self.inputs.feed == "notification" else {}
         bar = Progress(
             TextColumn("Publishing"),
             BarColumn(),
@@ -135,24 +207,25 @@ class _Run:
             console=err,
         )
         with bar:
-            task = bar.add_task("", total=len(self.events), rates="")
+            task = bar.add_task("", total=events, rates="")
 
-            def watch(events: int, deliveries: int, seconds: float) -> None:
+            def watch(done: int, deliveries: int, seconds: float) -> None:
                 self.progress.append((seconds, deliveries))
-                rates = f"{events / seconds:,.0f} events/s, {deliveries / seconds:,.0f} deliveries/s"
-                bar.update(task, completed=events, rates=rates)
+                rates = f"{done / seconds:,.0f} events/s, {deliveries / seconds:,.0f} deliveries/s"
+                bar.update(task, completed=done, rates=rates)
 
-            return running.publish(self.streams, self.graph, self.events, watch)
+            return running.publish(self.route, watch, marks)
 
     def _verify(self, users: Sequence[int]) -> Verification:
         inputs = self.inputs
         return verify(
             self.streams,
+            self.feed_class,
             users,
             edges=inputs.graph,
             events=inputs.events,
             limit=inputs.limit,
-            max_length=inputs.max_length,
+            choosable=len(self.route.filled()),
         )
 
 
@@ -164,12 +237,6 @@ def _write(run: _Run, report: Report, json_path: Path | None, plot_path: Path | 
     elif json_path is not None:
         contents[json_path] = f"{text}\n".encode()
     if plot_path is not None:
-        contents[plot_path] = draw(
-            run.events,
-            run.graph,
-            run.progress,
-            report.lengths,
-            max_length=report.inputs.max_length,
-            format=plot_path.suffix.lower().lstrip("."),
-        )
+        format = plot_path.suffix.lower().lstrip(".")
+        contents[plot_path] = draw(run.route, run.inputs, run.progress, report.lengths, format=format)
     write_files(contents)

@@ -1,4 +1,4 @@
-"""The network of a replay: its verbs, its feeds, who follows whom, and the manager that knows all that."""
+"""The network of a replay: its verbs, its feeds, who follows whom, and the managers that know all that."""
 
 from __future__ import annotations
 
@@ -10,12 +10,26 @@ from typing import Any, ClassVar
 from streamfw_core.activity import Activity
 from streamfw_core.cli.replay.reading import Events
 from streamfw_core.feeds import Feed, UserBaseFeed
+from streamfw_core.feeds.aggregated import AggregatedFeed
+from streamfw_core.feeds.notification import NotificationFeed
 from streamfw_core.ids import Id
 from streamfw_core.manager import FanoutPriority, Manager
 from streamfw_core.streams import Streams
 from streamfw_core.verbs import Verb, register
 
-__all__ = ["VERBS", "Graph", "HomeFeed", "OwnFeed", "ReplayManager", "activity_of", "register_verbs"]
+__all__ = [
+    "VERBS",
+    "AggregatedHomeFeed",
+    "AggregatedReplayManager",
+    "Graph",
+    "HomeFeed",
+    "MentionsFeed",
+    "NotificationManager",
+    "OwnFeed",
+    "ReplayManager",
+    "activity_of",
+    "register_verbs",
+]
 
 
 # Ids that no application is likely to have: the settings may import one.
@@ -54,6 +68,22 @@ class HomeFeed(Feed):
 
     name = "replay_home"
     key_format = "streamfw:replay:home:%(user_id)s"
+    activity_namespace = "streamfw:replay:activities"
+
+
+class AggregatedHomeFeed(AggregatedFeed):
+    """The same, in groups."""
+
+    name = "replay_home_aggregated"
+    key_format = "streamfw:replay:aggregated:%(user_id)s"
+    activity_namespace = "streamfw:replay:activities"
+
+
+class MentionsFeed(NotificationFeed):
+    """Who mentioned somebody or replied."""
+
+    name = "replay_mentions"
+    key_format = "streamfw:replay:mentions:%(user_id)s"
     activity_namespace = "streamfw:replay:activities"
 
 
@@ -97,6 +127,21 @@ class ReplayManager(Manager):
 
     def get_user_follower_ids(self, user_id: Any) -> Mapping[FanoutPriority, Iterable[Id]]:
         return {FanoutPriority.HIGH: self._graph.followers_of(user_id)}
+
+
+class AggregatedReplayManager(ReplayManager):
+    name = "streamfw_replay_aggregated"
+    feed_classes: ClassVar[Mapping[str, type[Feed]]] = {"home": AggregatedHomeFeed}
+
+
+class NotificationManager:
+    """Tells one user at a time: there are no followers, and so no fan-out."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    def notify(self, user_id: int, activity: Activity) -> None:
+        MentionsFeed(user_id, streams=self._streams).add(activity)
 
 
 def activity_of(events: Events, place: int) -> Activity:

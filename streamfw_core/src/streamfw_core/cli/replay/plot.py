@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from streamfw_core.cli.replay.network import Graph
-from streamfw_core.cli.replay.reading import Events
+from streamfw_core.cli.replay.report import Inputs
+from streamfw_core.cli.replay.routes import Route
 
 __all__ = ["draw"]
 
@@ -20,12 +20,11 @@ _NAMES = {60: "minute", 300: "5 minutes", 900: "15 minutes", 3600: "hour", 4 * 3
 
 
 def draw(
-    events: Events,
-    graph: Graph,
+    route: Route,
+    inputs: Inputs,
     progress: Sequence[tuple[float, int]],
     lengths: Sequence[int],
     *,
-    max_length: int,
     format: str,
 ) -> bytes:
     """Three charts, one under the other, as the bytes of an image.
@@ -41,9 +40,10 @@ def draw(
     figure = Figure(figsize=(10, 11), layout="constrained")
     FigureCanvasAgg(figure)
     over_time, rate, distribution = figure.subplots(3)
-    _draw_log(over_time, events, graph)
+    figure.suptitle(f"streamfw replay: {inputs.feeds}")
+    _draw_log(over_time, route)
     _draw_rate(rate, progress)
-    _draw_lengths(distribution, lengths, max_length)
+    _draw_lengths(distribution, lengths, inputs)
     for axes in (over_time, rate, distribution):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.3)
@@ -52,13 +52,14 @@ def draw(
     return buffer.getvalue()
 
 
-def _draw_log(axes: Any, events: Events, graph: Graph) -> None:
+def _draw_log(axes: Any, route: Route) -> None:
     """Where in the time of the log the deliveries fall."""
+    events = route.events
     span = events.times[-1] - events.times[0]
     step = next((step for step in _STEPS if span <= step * _MAX_BARS), _STEPS[-1])
     bars: Counter[int] = Counter()
-    for actor, time in zip(events.actors, events.times, strict=True):
-        bars[time // step] += len(graph.followers_of(actor))
+    for place, time in enumerate(events.times):
+        bars[time // step] += len(route.receivers(place))
     starts = [datetime.fromtimestamp(bar * step, UTC) for bar in sorted(bars)]
     axes.bar(starts, [bars[bar] for bar in sorted(bars)], width=step / 86_400, align="edge", color="tab:blue")
     axes.set_title("Deliveries over the time of the log (UTC)", loc="left")
@@ -78,7 +79,7 @@ def _draw_rate(axes: Any, progress: Sequence[tuple[float, int]]) -> None:
     axes.set_ylim(bottom=0)
 
 
-def _draw_lengths(axes: Any, lengths: Sequence[int], max_length: int) -> None:
+def _draw_lengths(axes: Any, lengths: Sequence[int], inputs: Inputs) -> None:
     """How long the feeds became."""
     counts = Counter(lengths)
     longest = max(counts)
@@ -88,6 +89,6 @@ def _draw_lengths(axes: Any, lengths: Sequence[int], max_length: int) -> None:
         bars[length // width * width] += count
     axes.bar(list(bars), list(bars.values()), width=width, align="edge" if width > 1 else "center", color="tab:orange")
     axes.set_yscale("log")
-    axes.set_title(f"Lengths of {len(lengths):,} feeds (at most {max_length:,})", loc="left")
-    axes.set_xlabel("activities in the feed")
+    axes.set_title(f"Lengths of {len(lengths):,} feeds (at most {inputs.max_length:,})", loc="left")
+    axes.set_xlabel(f"{inputs.unit} in the feed")
     axes.set_ylabel("feeds")

@@ -5,20 +5,17 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from attrs import frozen
 
-from streamfw_core.cli.deliveries import deliveries_of
-from streamfw_core.cli.replay.network import Graph, HomeFeed, ReplayManager, activity_of
-from streamfw_core.cli.replay.reading import Events
+from streamfw_core.cli.replay.routes import Route
 from streamfw_core.fanout import chunks
 from streamfw_core.ids import encode_owner
 from streamfw_core.storage.protocol import Query
-from streamfw_core.streams import Streams
 
-__all__ = ["Published", "Reads", "feed_lengths", "peak_memory", "publish", "read", "sample"]
+__all__ = ["Published", "Reads", "feed_lengths", "peak_memory", "publish", "read", "sample", "sample_filled"]
 
 READ_SIZE = 25
 _WARM_UP = 50
@@ -29,13 +26,14 @@ _STATS_CHUNK = 1000
 class Watcher(Protocol):
     """Is told how far the replay is, about ten times a second."""
 
-    def __call__(self, events: int, deliveries: int, seconds: float) -> None: ...
+    def __call__(self, done: int, deliveries: int, seconds: float) -> None: ...
 
 
 @frozen
 class Published:
     """What publishing took.
 
+    :param events: those that were published; there may be others in the log, which are not for these feeds.
     :param publishing: seconds until the last event was published.
     :param seconds: seconds until the last delivery was made; the same, where the queue delivers at once.
     """
@@ -48,53 +46,64 @@ class Published:
 
 @frozen
 class Reads:
-    """Latencies of `feed[:25]`, in seconds."""
+    """Latencies of `feed[:25]`, in seconds.
+
+    :param entries: how many activities or groups were read.
+    """
 
     count: int
-    activities: int
+    entries: int
     p50: float
     p99: float
     slowest: float
 
 
-def publish(streams: Streams, graph: Graph, events: Events, watch: Watcher) -> Published:
-    """Publish all events in their order, and wait until every delivery is made."""
-    deliveries = deliveries_of(streams)
-    add = ReplayManager(graph, streams=streams).add_user_activity
-    actors, clock = events.actors, time.perf_counter
+def publish(route: Route, watch: Watcher, pauses: Mapping[int, Callable[[], None]]) -> Published:
+    """Publish all events in their order, and wait until every delivery is made.
+
+    :param pauses: what is done before the event at a place; its time does not count.
+    """
+    clock, step = time.perf_counter, route.publish
     started = clock()
     due = started + _REPORT_EVERY
-    for place in range(len(events)):
-        add(actors[place], activity_of(events, place))
+    published = 0
+    for place in range(len(route.events)):
+        if place in pauses:
+            route.streams.drain()
+            paused = clock()
+            pauses[place]()
+            started += clock() - paused
+        published += step(place)
         if clock() >= due:
-            watch(place + 1, deliveries.added, clock() - started)
+            watch(place + 1, route.deliveries(), clock() - started)
             due = clock() + _REPORT_EVERY
-    published = clock()
-    streams.drain()
+    ended_publishing = clock()
+    route.streams.drain()
     ended = clock()
-    watch(len(events), deliveries.added, ended - started)
-    return Published(len(events), deliveries.added, published - started, ended - started)
+    watch(len(route.events), route.deliveries(), ended - started)
+    return Published(published, route.deliveries(), ended_publishing - started, ended - started)
 
 
-def read(streams: Streams, users: Sequence[int]) -> Reads:
+def read(route: Route, users: Sequence[int]) -> Reads:
     """Time the first page of each user's feed."""
+    feed_class, streams = route.feed_class, route.streams
     for user in users[:_WARM_UP]:
-        HomeFeed(user, streams=streams)[:READ_SIZE]
-    latencies, activities = [], 0
+        feed_class(user, streams=streams)[:READ_SIZE]
+    latencies, entries = [], 0
     for user in users:
         started = time.perf_counter()
-        page = HomeFeed(user, streams=streams)[:READ_SIZE]
+        page = feed_class(user, streams=streams)[:READ_SIZE]
         latencies.append(time.perf_counter() - started)
-        activities += len(page)
+        entries += len(page)
     latencies.sort()
-    return Reads(len(users), activities, _quantile(latencies, 0.5), _quantile(latencies, 0.99), latencies[-1])
+    return Reads(len(users), entries, _quantile(latencies, 0.5), _quantile(latencies, 0.99), latencies[-1])
 
 
-def feed_lengths(streams: Streams, graph: Graph) -> list[int]:
-    """How long the home feed of everybody who follows somebody is, in ascending order."""
-    binding = streams.bind(HomeFeed)
+def feed_lengths(route: Route) -> list[int]:
+    """How many activities or groups the feed of everybody who may have one shows, in ascending order."""
+    binding = route.streams.bind(route.feed_class)
     lengths: list[int] = []
-    for users in chunks(graph.followers, _STATS_CHUNK):
+    for users in chunks(route.owners, _STATS_CHUNK):
         stats = binding.timelines.stats(binding.spec, [Query(encode_owner(user)) for user in users])
         lengths += [one.entries for one in stats]
     return sorted(lengths)
@@ -103,6 +112,15 @@ def feed_lengths(streams: Streams, graph: Graph) -> list[int]:
 def sample(users: Sequence[int], count: int, seed: int, purpose: str) -> list[int]:
     """Some users, the same ones for the same seed and purpose."""
     return random.Random(f"{seed}:{purpose}").sample(users, min(count, len(users)))
+
+
+def sample_filled(route: Route, count: int, seed: int) -> list[int]:
+    """Some users whose feeds do not stay empty; others only where there are too few of these."""
+    filled = route.filled()
+    chosen = sample(filled, count, seed, "verify")
+    if len(chosen) < count:
+        chosen += sample(sorted({*route.owners}.difference(filled)), count - len(chosen), seed, "verify empty")
+    return chosen
 
 
 def peak_memory() -> int | None:
