@@ -36,11 +36,27 @@ STANDARD_OUTPUT = Path("-")
 _file = click.Path(path_type=Path)
 
 
+def _graph_for_feed(context: click.Context, option: click.Parameter, graph: Path | None) -> Path | None:
+    """The graph, which must be given where it matters who follows whom, and is not used elsewhere."""
+    if context.params.get("feed") == "notification":
+        return None
+    if graph is None and not context.resilient_parsing:
+        raise click.MissingParameter(ctx=context, param=option)
+    return graph
+
+
 @click.command(short_help="Run a real social log through a manager, and measure it.")
-@click.option("--graph", type=_file, metavar="EDGES", help="Lines of: follower followed weight.")
+@click.option(
+    "--graph", type=_file, callback=_graph_for_feed, metavar="EDGES", help="Lines of: follower followed weight."
+)
 @click.option("--events", type=_file, required=True, metavar="EVENTS", help="Lines of: actor object timestamp verb.")
 @click.option(
-    "--feed", type=click.Choice(list(FEEDS)), default="flat", show_default=True, help="The kind of feed that is filled."
+    "--feed",
+    type=click.Choice(list(FEEDS)),
+    default="flat",
+    show_default=True,
+    is_eager=True,  # `--graph` looks at it.
+    help="The kind of feed that is filled.",
 )
 @click.option(
     "--aggregator",
@@ -85,7 +101,6 @@ def replay(
     one that differs makes the exit code 1.
     """
     feed_class = FEEDS[feed]
-    graph = _graph_for(feed, graph)
     aggregator = _aggregator_for(feed, aggregator)
     files = [path for path in (graph, events) if path is not None]
     if json_path is not None and json_path != STANDARD_OUTPUT:
@@ -104,15 +119,6 @@ def replay(
     report.show(error_console() if json_path == STANDARD_OUTPUT else console())
     verification = report.verification
     return NOT_EQUAL if verification is not None and verification.differences else 0
-
-
-def _graph_for(feed: str, graph: Path | None) -> Path | None:
-    """The graph, where it matters who follows whom."""
-    if feed == "notification":
-        return None
-    if graph is None:
-        raise click.MissingParameter(ctx=click.get_current_context(), param_hint="'--graph'", param_type="option")
-    return graph
 
 
 def _aggregator_for(feed: str, aggregator: str | None) -> str | None:
