@@ -367,7 +367,7 @@ CASES = [
         "  - storages.1: the name of a storage must be letters, digits, '-' and '_', and start with a "
         "letter (such as 'user_feed')\n"
         "  - feeds.a.max_length: must be a whole number, is a str (such as 800)\n"
-        "  - task_queue: must be a mapping, is an int (such as 'threads' or {'backend': 'threads', "
+        "  - task_queue: must be a name or a mapping, is an int (such as 'threads' or {'backend': 'threads', "
         "'options': {...}})",
     ),
     Case(
@@ -461,7 +461,7 @@ CASES = [
         "key-format",
         lambda: bind(NoKey),
         FeedConflict,
-        "key_format 'feed' has 0 places for the owner and needs exactly one, as in "
+        "NoKey.key_format 'feed' has 0 places for the owner and needs exactly one, as in "
         "'feed:normal:%(user_id)s'; without it all users would share one feed",
     ),
     Case(

@@ -165,7 +165,7 @@ def test_a_missing_option() -> None:
 
 
 def test_the_validators_of_the_class_run() -> None:
-    with pytest.raises(SettingsError, match=r"storages\.hot\.options: 'positive' must be > 0: -1"):
+    with pytest.raises(SettingsError, match=r"storages\.hot\.options\.positive: must be > 0, is -1"):
         structure_options(Options, {"url": "x", "positive": -1}, PATH)
 
 

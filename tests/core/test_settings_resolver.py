@@ -174,7 +174,7 @@ WRONG: list[tuple[str, object, str, str]] = [
         "storage is a number",
         {"storages": {"hot": 3}},
         "storages.hot",
-        "must be a mapping, is an int (such as {'backend': 'mydb', 'options': {...}} or 'mydb://localhost/0')",
+        "must be a URL, a name or a mapping, is an int (such as {'backend': 'mydb', 'options': {...}} or 'mydb://localhost/0')",
     ),
     (
         "no backend",
@@ -318,7 +318,7 @@ WRONG: list[tuple[str, object, str, str]] = [
         "metrics is a list",
         {"metrics": []},
         "metrics",
-        "must be a mapping, is a list (such as {'backend': 'mymetrics', 'options': {...}})",
+        "must be a name or a mapping, is a list (such as {'backend': 'mymetrics', 'options': {...}})",
     ),
     (
         "default of no such name",

@@ -99,7 +99,7 @@ def milliseconds(time: datetime) -> int:
         value = ((time if time.tzinfo is not None else time.replace(tzinfo=UTC)) - _EPOCH) // _MILLISECOND
     except (TypeError, ValueError) as error:
         raise TimeError(
-            f"time has a tzinfo that gives no offset, a {type(time.tzinfo).__qualname__} ({error}):"
+            f"time has a tzinfo that gives no offset, a {type(time.tzinfo).__qualname__}:"
             " use zoneinfo.ZoneInfo or datetime.UTC"
         ) from error
     if not 0 <= value <= MAX_MILLISECONDS:

@@ -145,7 +145,7 @@ class Manager:
         Feeds that keep references show the new version at once, feeds that keep payloads once the fan-out is done.
         An update adds an activity to no feed; one of an activity that was removed before is not seen anywhere.
         """
-        listed = _listed(activities, "update_user_activities() takes several activities")
+        listed = _listed(activities, "update_user_activities() takes several activities", "update_user_activity()")
         source, own = messages.wire_owner(user_id), self._own()
         encoded, items = self._encoded(listed), self._items(listed)
         stamp = next_stamp()
@@ -167,7 +167,9 @@ class Manager:
         :param fanout: whether followers get them too.
         """
         if isinstance(activities, str | bytes) or not isinstance(activities, Iterable):
-            raise ArgumentError(f"batch_import() takes the activities of one user, got {given(activities)}")
+            raise ArgumentError(
+                f"batch_import() takes several activities, got {given(activities)}: for one use add_user_activity()"
+            )
         if not _is_count(chunk_size, 1):
             raise ArgumentError(f"batch_import() takes a chunk_size of 1 or more, got {given(chunk_size)}")
         for chunk in chunks(activities, chunk_size):
@@ -189,7 +191,9 @@ class Manager:
                 manager=self._message_name(),
                 source=messages.wire_owner(user_id),
                 stamp=next_stamp(),
-                targets=messages.wire_owners(_listed(target_ids, "several target ids are expected"), "target id"),
+                targets=messages.wire_owners(
+                    _listed(target_ids, "follow_many_users() takes several ids", "follow_user()"), "target id"
+                ),
                 limit=self.follow_activity_limit,
             ),
             async_,
@@ -209,7 +213,9 @@ class Manager:
                 manager=self._message_name(),
                 source=messages.wire_owner(user_id),
                 stamp=next_stamp(),
-                targets=messages.wire_owners(_listed(target_ids, "several target ids are expected"), "target id"),
+                targets=messages.wire_owners(
+                    _listed(target_ids, "unfollow_many_users() takes several ids", "unfollow_user()"), "target id"
+                ),
             ),
             async_,
         )
@@ -241,7 +247,10 @@ class Manager:
             if feed_class.name == name:
                 return feed_class
         names = ", ".join(sorted(feed_class.name for feed_class in self.feed_classes.values()))
-        raise FeedConflict(f"{type(self).__name__} has no feed class named {name!r} (it has: {names})")
+        raise FeedConflict(
+            f"{type(self).__name__} has no feed class named {name!r} (it has: {names});"
+            " before a feed is renamed, let the messages that name it drain"
+        )
 
     # --- inside ---
 
@@ -256,6 +265,10 @@ class Manager:
                 f"{name}.feed_classes maps aliases to feed classes, such as {{'normal': PinFeed}},"
                 f" got {given(self.feed_classes)}"
             )
+        named = {f"feed_classes[{alias!r}]": feed_class for alias, feed_class in self.feed_classes.items()}
+        for attribute, feed_class in {"user_feed_class": self.user_feed_class, **named}.items():
+            if not (isinstance(feed_class, type) and issubclass(feed_class, Feed)):
+                raise ArgumentError(f"{name}.{attribute} must be a subclass of Feed, got {given(feed_class)}")
         for attribute, least in (("fanout_chunk_size", 1), ("follow_activity_limit", 0)):
             value = getattr(self, attribute)
             if not _is_count(value, least):
@@ -355,7 +368,7 @@ def _is_count(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63
 
 
-def _listed(several: Any, what: str) -> list[Any]:
+def _listed(several: Any, what: str, for_one: str) -> list[Any]:
     if isinstance(several, str | bytes) or not isinstance(several, Iterable):
-        raise ArgumentError(f"{what}, got {given(several)}")
+        raise ArgumentError(f"{what}, got {given(several)}: for one use {for_one}")
     return list(several)

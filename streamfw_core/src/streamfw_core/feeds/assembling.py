@@ -58,7 +58,7 @@ class Assembly:
         }
         spec = FeedSpec(
             feed_class.name,
-            KeyFormat(feed_class.key_format),
+            self._key_format(),
             self._length(timelines),
             kind=feed_class.kind,
             inline=activities is None,
@@ -121,6 +121,12 @@ class Assembly:
             message = f"there is no storage {name!r}, which {self.feed_class.__name__}.{key} names"
             raise self._wrong(key, message, did_you_mean(name, known) or f"there are: {', '.join(known)}")
         return self.streams.storage(name)
+
+    def _key_format(self) -> KeyFormat:
+        try:
+            return KeyFormat(self.feed_class.key_format)
+        except (ArgumentError, FeedConflict) as error:
+            raise type(error)(f"{self.feed_class.__name__}.{error}") from None
 
     def _length(self, timelines: Storage) -> int:
         length: Any = self.feed_class.max_length if self.said.max_length is None else self.said.max_length

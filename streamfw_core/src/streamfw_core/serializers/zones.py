@@ -69,7 +69,7 @@ def _pack_zone(value: datetime | time) -> list[Any] | None:
         raise _refused(value, f"gives no offset ({error})") from error
     key = zone.key if type(zone) is ZoneInfo and zone.key and _is_key(zone.key) else None
     if offset is None and key is None:
-        raise _refused(value, "has a tzinfo without an offset")
+        raise _refused(value, "gives no offset")
     return [None if offset is None else offset // _MICROSECOND, key]
 
 
@@ -93,6 +93,6 @@ def _refused(value: datetime | time, why: str) -> Exception:
     from streamfw_core.serializers.wire import Refused
 
     return Refused(
-        f"is a {type(value).__name__} with the tzinfo {type(value.tzinfo).__qualname__}: it {why};"
+        f"is a {type(value).__name__} with the tzinfo {type(value.tzinfo).__qualname__}, which {why}:"
         " use zoneinfo.ZoneInfo or datetime.UTC"
     )

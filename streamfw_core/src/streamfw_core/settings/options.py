@@ -6,6 +6,7 @@ and a wrong type in the same words.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["structure_options"]
 
 T = TypeVar("T")
+
+_VALIDATOR = re.compile(r"'(?P<name>\w+)' (?P<must>must be (?:<|<=|>|>=) [^:]+): (?P<value>.+)\Z")
 
 
 def structure_options(cls: type[T], options: Mapping[str, object], path: str) -> T:
@@ -306,7 +309,12 @@ class _Problems:
             else:
                 self.collect(inner, f"{path}.{note.name}", _at(value, note.name), note.type)
         for inner in others:
-            self.collect(inner, path, value, error.cl)
+            # What the validators of attrs say: "'workers' must be >= 2: 1".
+            said = _VALIDATOR.match(str(inner.args[0])) if type(inner) is ValueError and inner.args else None
+            if said is not None and said["name"] in _fields(error.cl):
+                self._add(f"{path}.{said['name']}", f"{said['must']}, is {said['value']}", "")
+            else:
+                self.collect(inner, path, value, error.cl)
 
     def _add(self, path: str, message: str, hint: str) -> None:
         self.found.append(Problem(path, mask_values(message, self._secrets), hint))

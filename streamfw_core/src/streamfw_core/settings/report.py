@@ -52,10 +52,12 @@ class Report:
         if self.problems:
             raise SettingsError(self.problems)
 
-    def mapping(self, path: str, value: object, example: str) -> Mapping[str, object] | None:
+    def mapping(
+        self, path: str, value: object, example: str, *, wanted: str = "a mapping"
+    ) -> Mapping[str, object] | None:
         """The value as a mapping with texts as keys, or None and a problem."""
         if not isinstance(value, Mapping):
-            self.problem(path, f"must be a mapping, is {describe(value)}", f"such as {example}")
+            self.problem(path, f"must be {wanted}, is {describe(value)}", f"such as {example}")
             return None
         for key in value:
             if not isinstance(key, str):

@@ -317,7 +317,8 @@ class _Resolution:
         """Name and options of a backend, given as its name alone or as a mapping of both."""
         if isinstance(value, str):
             value = {"backend": value}
-        raw = self._report.mapping(path, value, example)
+        wanted = "a URL, a name or a mapping" if kind is Kind.STORAGE else "a name or a mapping"
+        raw = self._report.mapping(path, value, example, wanted=wanted)
         if raw is None:
             return None
         self._backend_keys(path, raw)

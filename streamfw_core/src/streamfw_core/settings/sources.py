@@ -86,7 +86,9 @@ def _from_reference(reference: str, *, path: str, origin: str) -> Source:
     if "://" in reference:
         raise _error(path, "must be 'module:attribute', is a URL", "give storages: {'default': the URL}")
     if not _REFERENCE.match(reference):
-        module = reference.partition(":")[0] or "myapp.settings"
+        module = reference.partition(":")[0]
+        if not _REFERENCE.match(f"{module}:{NAME}"):
+            module = "myapp.settings"
         example = f"such as {module + ':' + NAME!r}"
         raise _error(path, f"must be 'module:attribute', is {mask_text(reference)!r}", example)
     module_name, _, attribute = reference.partition(":")
