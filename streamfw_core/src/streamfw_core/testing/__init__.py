@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from streamfw_core.testing.contract import Contract, ContractViolated
     from streamfw_core.testing.feeds import FeedContract
+    from streamfw_core.testing.groups import GroupStorageContract
     from streamfw_core.testing.metrics import MetricsContract
     from streamfw_core.testing.promises import PROMISES, PromiseBroken, promise
     from streamfw_core.testing.queues import TaskQueueContract
@@ -32,6 +33,7 @@ __all__ = [
     "Contract",
     "ContractViolated",
     "FeedContract",
+    "GroupStorageContract",
     "MetricsContract",
     "PromiseBroken",
     "Result",
@@ -45,6 +47,7 @@ __all__ = [
 _HOMES = {
     "contract": ("Contract", "ContractViolated"),
     "feeds": ("FeedContract",),
+    "groups": ("GroupStorageContract",),
     "metrics": ("MetricsContract",),
     "promises": ("PROMISES", "PromiseBroken", "promise"),
     "queues": ("TaskQueueContract",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
+from typing import Any
 from uuid import uuid4
 
 from streamfw_core.clock import next_stamp
@@ -69,10 +70,12 @@ class StorageCase(Contract):
 
     # --- things of this test alone ---
 
-    def spec(self, *, keep: int = 100, inline: bool = False, key_format: str = "{token}:%(user_id)s") -> FeedSpec:
+    def spec(
+        self, *, keep: int = 100, inline: bool = False, key_format: str = "{token}:%(user_id)s", **more: Any
+    ) -> FeedSpec:
         """A feed class of a namespace that nobody else has; `{token}` in the format becomes unique."""
         text = key_format.replace("{token}", f"kit:{self._token}:{next(self._numbers)}")
-        spec = FeedSpec(f"kit{next(self._numbers)}", KeyFormat(text), keep, inline=inline)
+        spec = FeedSpec(f"kit{next(self._numbers)}", KeyFormat(text), keep, inline=inline, **more)
         self._namespaces.append(spec.namespace)
         self.storage.prepare([spec])
         return spec

@@ -16,7 +16,7 @@ from streamfw_core.storage.protocol import Query, Record, Removal, Scope, Storag
 from streamfw_core.testing.promises import check, promise, same
 from streamfw_core.testing.storages.case import MILLISECOND, StorageCase, tied
 
-__all__ = ["RunningContract"]
+__all__ = ["PROCESSES", "THREADS", "RunningContract", "in_processes", "only_if_shared", "refused"]
 
 THREADS = 8
 PROCESSES = 3
@@ -67,7 +67,7 @@ class RunningContract(StorageCase):
 
     @promise("C8")
     def test_processes_lose_nothing(self) -> None:
-        self._only_if_shared()
+        only_if_shared(self.storage)
         spec, ids = self.spec(keep=1000), tied(PROCESSES * 20)
 
         def work(number: int) -> None:
@@ -76,13 +76,13 @@ class RunningContract(StorageCase):
                 storage.write(spec, [Write(["all"], puts=[self.entry(id)])])
             storage.close()
 
-        codes = _in_processes(work, PROCESSES)
+        codes = in_processes(work, PROCESSES)
         same(codes, [0] * PROCESSES, "C8", "exit codes of processes that write")
         same(self.ids(spec, "all"), ids[::-1], "C8", f"one feed written by {PROCESSES} processes")
 
     @promise("C27")
     def test_a_storage_works_on_both_sides_of_a_fork(self) -> None:
-        self._only_if_shared()
+        only_if_shared(self.storage)
         spec, ids = self.spec(), tied(PROCESSES + 2)
         self.put(spec, "a", ids[:1])
         storage: Storage = self.storage
@@ -102,7 +102,7 @@ class RunningContract(StorageCase):
                     "the parent reads something else while its children use the storage",
                 )
 
-        codes = _in_processes(work, PROCESSES, meanwhile)
+        codes = in_processes(work, PROCESSES, meanwhile)
         same(codes, [0] * PROCESSES, "C27", "exit codes of children that use a storage opened before the fork")
         same(self.ids(spec, "a"), ids[::-1], "C27", "a feed written by a parent and its children")
 
@@ -146,7 +146,7 @@ class RunningContract(StorageCase):
                 self.storage.prepare([spec])  # type: ignore[list-item]
                 self.storage.write(spec, [Write(["a"], puts=[entry])])  # type: ignore[arg-type,list-item]
 
-            _refused(write, f"a feed of kind {kind!r}, though exact_members is 0")
+            refused(write, f"a feed of kind {kind!r}, though exact_members is 0")
 
     @promise("C8")
     def test_swap_is_refused_unless_declared(self) -> None:
@@ -155,7 +155,7 @@ class RunningContract(StorageCase):
             check(callable(swap), "C8", "the capability cas is declared, but there is no swap()")
         elif swap is not None:
             spec = self.spec()
-            _refused(lambda: swap(spec, "a", None, []), "swap(), though cas is not declared")
+            refused(lambda: swap(spec, "a", None, []), "swap(), though cas is not declared")
 
     @promise("C7")
     def test_the_largest_declared_timeline_is_borne(self) -> None:
@@ -184,14 +184,17 @@ class RunningContract(StorageCase):
         same((owners, puts, removes, records), before, "C8", "lists that were handed to the storage")
         same(asked, ids[::-1], "C8", "ids that were asked for")
 
-    def _only_if_shared(self) -> None:
-        if self.storage.capabilities.scope is not Scope.SHARED:
-            pytest.skip("the scope is this process: nothing is shared with others")
-        if "fork" not in multiprocessing.get_all_start_methods():
-            pytest.skip("this platform has no fork")
+
+def only_if_shared(storage: Storage) -> None:
+    """Skip a test that needs other processes where they would see nothing."""
+    if storage.capabilities.scope is not Scope.SHARED:
+        pytest.skip("the scope is this process: nothing is shared with others")
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("this platform has no fork")
 
 
-def _refused(call: Callable[[], object], words: str) -> None:
+def refused(call: Callable[[], object], words: str) -> None:
+    """See that a call raises `Unsupported`."""
     try:
         call()
     except Unsupported:
@@ -199,7 +202,7 @@ def _refused(call: Callable[[], object], words: str) -> None:
     check(False, "C8", f"{words}: it must raise Unsupported, and was accepted silently")
 
 
-def _in_processes(
+def in_processes(
     work: Callable[[int], None], number: int, meanwhile: Callable[[], None] | None = None
 ) -> list[int | None]:
     """Run in forked processes; their exit codes."""

@@ -1,0 +1,30 @@
+"""The groups of the memory storage against the conformance kit."""
+
+from hypothesis import given, settings
+from streamfw_core.storage import Storage
+from streamfw_core.testing import GroupStorageContract
+from streamfw_core.testing.groups.histories import GroupHistories, Step, histories
+from streamfw_core.testing.properties import EXAMPLES
+from streamfw_memory.storage import MemoryStorage
+
+
+class TestMemoryGroups(GroupStorageContract):
+    def make_storage(self, name: str) -> Storage:
+        return MemoryStorage(name)
+
+
+class TestMemoryHistories(GroupHistories):
+    """2,000 histories."""
+
+    def make_storage(self, name: str) -> Storage:
+        return MemoryStorage(name)
+
+    @settings(EXAMPLES, max_examples=1000)
+    @given(histories(30))
+    def test_a_thousand_histories_end_as_the_model_says(self, history: list[Step]) -> None:
+        self.follow(history, capped=False)
+
+    @settings(EXAMPLES, max_examples=1000)
+    @given(histories(30))
+    def test_a_thousand_histories_of_a_full_feed_end_as_the_model_says(self, history: list[Step]) -> None:
+        self.follow(history, capped=True)
