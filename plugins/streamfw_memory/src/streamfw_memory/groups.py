@@ -216,14 +216,17 @@ class GroupTimelines:
         entry = self.memory.admit(owner, put)
         if entry is None or entry.group is None:
             return False
-        for members in feed.holders(entry.id, entry.group):
-            _replace(members, self.memory.renewed(owner, _member(members, entry.id), entry))
+        for holder in feed.holders(entry.id, entry.group):
+            _replace(holder, self.memory.renewed(owner, _member(holder, entry.id), entry))
             return False
         members = feed.groups.get(entry.group)
         if members is None:
             members = Members(entry.group, digest_of_group(entry.group))
             if self.memory.is_cut(owner, entry.id >> DIGEST_BITS << DIGEST_BITS | members.digest, entry.stamp):
                 return False
+        elif self.memory.is_emptied(owner, entry.stamp):
+            # The group began anew after that.
+            return False
         before = members.id if members.entries else None
         feed.arrivals += 1
         if not members.add(entry, feed.arrivals, spec.exact_members):

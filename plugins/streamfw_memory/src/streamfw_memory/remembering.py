@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from attrs import define, field
+from streamfw_core.ids import MAX_ID
 from streamfw_core.storage import Entry, Removal
 
 
@@ -60,6 +61,10 @@ class Memory:
         """Note that a feed was cut: what is not newer and below the bound stays out."""
         floors = [floor for floor in self.floors.get(owner, []) if floor.bound > bound or floor.stamp > stamp]
         self.floors[owner] = [*floors, Floor(self._expire(owner), bound, stamp)]
+
+    def is_emptied(self, owner: str, stamp: int) -> bool:
+        """Whether a put with this stamp is older than an emptying of the feed."""
+        return owner in self.floors and self.is_cut(owner, MAX_ID, stamp)
 
     def is_cut(self, owner: str, place: int, stamp: int) -> bool:
         """Whether a put with this stamp would come back below a cut; `place` is where it would stand."""

@@ -119,7 +119,8 @@ def _admitted(
     refused: list[Removal] = []
     for put in puts:
         assert put.group is not None
-        if put.group not in there and put.id not in present and feed.refuses(put):
+        late = feed.refuses(put, is_first=put.group not in there)
+        if late and put.id not in present:
             refused.append(_removal(put))
         else:
             there.add(put.group)

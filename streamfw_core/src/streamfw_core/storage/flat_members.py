@@ -110,7 +110,9 @@ class Floor:
     bound: int
     entry: Entry
 
-    def refuses(self, member: Entry) -> bool:
+    def refuses(self, member: Entry, *, is_first: bool) -> bool:
+        if not is_first and self.bound < MAX_ID:
+            return False
         return member.stamp <= self.entry.stamp and group_id(member.id, member.group or "") < self.bound
 
 
@@ -140,9 +142,9 @@ class Feed:
         """The groups that are as good as gone."""
         return {key: self.groups[key] for key in [*self.groups][self.keep :]}
 
-    def refuses(self, member: Entry) -> bool:
-        """Whether this would be a group's first member, and one that came too late."""
-        return any(floor.refuses(member) for floor in self.floors)
+    def refuses(self, member: Entry, *, is_first: bool = True) -> bool:
+        """Whether this would come too late: as its group's first member, or at all, as the feed was emptied."""
+        return any(floor.refuses(member, is_first=is_first) for floor in self.floors)
 
     def outdone_by(self, bound: int, stamp: int) -> list[Removal]:
         """Floors that say nothing more beside this one."""

@@ -14,7 +14,7 @@ Adding a member is one atomic operation on the group; nothing is read, merged an
 `Storage.write`, `remember`, `stats`, `clear` and `flush` mean the same for grouped feeds, with these differences:
 puts and updates carry `group` and `actor`, a removal may carry the group (without it all groups are searched);
 `stats` counts groups; `clear` cuts groups, and a late put is refused when its group is not there and its group id is
-below the oldest that was kept; `Outcome.added` and `Change.added` count members.
+below the oldest that was kept (with `keep` 0: always); `Outcome.added` and `Change.added` count members.
 `read` and `locate` are for flat feeds only.
 """
 
