@@ -15,6 +15,7 @@ from streamfw_core.errors import (
     FollowerIdsError,
     IdError,
     ManagerError,
+    MessageError,
     StorageError,
     StreamsError,
     given,
@@ -167,6 +168,13 @@ def _fields(message: Deliver) -> dict[str, Any]:
 
 def _activities(binding: Binding, message: Deliver) -> dict[int, Activity]:
     expected = binding.feed_class.activity_class
+    needed = message.operation == "add" or (message.operation == "update" and binding.spec.inline)
+    for item in message.items:
+        if needed and not item.has_activity:
+            raise MessageError(
+                f"a task message has only the id of activity {item.id}, and feed {binding.spec.name!r} takes the activity:"
+                " before a feed keeps payloads or listens to updates, let the messages from before drain"
+            )
     return {item.activity_id: activity_of(item, expected) for item in message.items if item.has_activity}
 
 

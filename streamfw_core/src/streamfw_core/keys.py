@@ -29,7 +29,7 @@ class KeyFormat:
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.text, str):
-            raise ArgumentError(f"key_format is a text such as 'feed:normal:%(user_id)s', got {given(self.text)}")
+            raise ArgumentError(f"key_format must be a text such as 'feed:normal:%(user_id)s', got {given(self.text)}")
         parts = [self.text]
         for placeholder in PLACEHOLDERS:
             parts = [piece for part in parts for piece in part.split(placeholder)]

@@ -12,7 +12,7 @@ from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
-from streamfw_core.errors import ArgumentError, DuplicateManager, ManagerNotFound, Problem, SettingsError, given
+from streamfw_core.errors import ArgumentError, DuplicateManager, ManagerNotFound, Problem, SettingsError, given, shown
 from streamfw_core.feeds.assembling import Assembly, check_apart, check_scopes, path_of, same_class
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.feeds.feed import Feed
@@ -79,7 +79,9 @@ class Streams:
                 described = self.settings.storages.get(name)
                 if described is None:
                     known = ", ".join(sorted(self.settings.storages))
-                    raise SettingsError([Problem("storages", f"there is no storage {name!r}", f"there are: {known}")])
+                    raise SettingsError(
+                        [Problem("storages", f"there is no storage {shown(name)}", f"there are: {known}")]
+                    )
                 kind = _kind("storage")
                 backend = (
                     self.plugins.find(kind, described.backend)

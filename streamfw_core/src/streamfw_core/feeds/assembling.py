@@ -118,7 +118,7 @@ class Assembly:
     def _storage(self, key: str, name: str) -> Storage:
         known = sorted(self.streams.settings.storages)
         if name not in known:
-            message = f"there is no storage {name!r}, which {self.feed_class.__name__}.{key} names"
+            message = f"there is no storage {shown(name)}, which {self.feed_class.__name__}.{key} names"
             raise self._wrong(key, message, did_you_mean(name, known) or f"there are: {', '.join(known)}")
         return self.streams.storage(name)
 

@@ -69,6 +69,8 @@ class Feed:
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             cls.name = feed_name(cls.__name__)
+        elif not isinstance(cls.name, str):
+            raise ArgumentError(f"{cls.__name__}.name must be a text, got {given(cls.name)}")
         if "key_format" not in cls.__dict__:
             cls.key_format = f"feed:{cls.name}:%(user_id)s"
 
