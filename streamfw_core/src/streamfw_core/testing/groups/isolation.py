@@ -32,7 +32,7 @@ class GroupIsolationContract(GroupCase):
             words = f"the group {key[:40]!r}, beside {len(keys) - 1} others"
             assert group is not None, words
             members = [self.member(at(number), key, "1"), self.member(at(-1 - number), key, "2")]
-            self.same_as_recomputed(group, members, words)
+            self.same_as_recomputed(group, members, words, name="C26")
         same(
             [*self.groups.groups_of(spec, "a", [at(n) for n in range(len(keys))])],
             [*keys],

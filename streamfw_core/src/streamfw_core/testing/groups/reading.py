@@ -163,7 +163,7 @@ class GroupReadingContract(GroupCase):
         for view in (1, 3, 19, 20, 1000):
             viewed = evolve(spec, view=view)
             for group in (self.group(viewed, "a"), self.found(viewed, "a")[0]):
-                self.same_as_recomputed(group, members, f"a group of 20, {view} in view", view=view)
+                self.same_as_recomputed(group, members, f"a group of 20, {view} in view", view=view, name="C14")
 
     @promise("C4")
     def test_reading_groups_changes_nothing(self) -> None:
@@ -179,6 +179,7 @@ class GroupReadingContract(GroupCase):
         self.join(spec, "a", *(self.member(at(20 + number), f"group {number}") for number in range(3)))
         self.leave(spec, "a", [at(0)])
         self.mark(spec, "a")
+        self.found(spec, "a")
         same([(group, [*group.members]) for group in first], remembered, "C4", "groups that were read, after writes")
 
     @promise("C7")
@@ -221,7 +222,9 @@ class GroupReadingContract(GroupCase):
         self.join(spec, "a", self.member(at(2), "two"), self.member(at(3), "three"))
         self.join(spec, "a", self.member(at(4), "old", "x", stamp=4))
         same(self.keys(spec, "a"), ["old", "three"], "C7", "a full feed after a group that was cut began anew")
-        self.same_as_recomputed(self.group(spec, "a", "old"), [self.member(at(4), "old", "x", 4)], "a group begun anew")
+        self.same_as_recomputed(
+            self.group(spec, "a", "old"), [self.member(at(4), "old", "x", 4)], "a group begun anew", name="C7"
+        )
         group = self.group(spec, "a", "old")
         same((group.seen, group.read, group.seen_at, group.read_at), (False, False, 0, 0), "C19", "the marks it has")
 

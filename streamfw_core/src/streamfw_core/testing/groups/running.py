@@ -66,9 +66,13 @@ class GroupRunningContract(GroupCase):
         together(*(lambda first=first: work(first) for first in range(THREADS)))
         same(self.keys(spec, "all"), ["g"], "C12", f"the groups that {THREADS} threads made of one key")
         same(self.counts(spec, "all")[0], number, "C12", f"members that {THREADS} threads added to one group")
-        self.same_as_recomputed(self.group(spec, "all"), members, f"a group to which {THREADS} threads added")
+        self.same_as_recomputed(
+            self.group(spec, "all"), members, f"a group to which {THREADS} threads added", name="C12"
+        )
         for first in range(THREADS):
-            self.same_as_recomputed(self.group(spec, f"own-{first}"), members[first::THREADS], "a group of one thread")
+            self.same_as_recomputed(
+                self.group(spec, f"own-{first}"), members[first::THREADS], "a group of one thread", name="C12"
+            )
 
     @promise("C12", "C6")
     def test_threads_that_add_the_same_count_it_once(self) -> None:
@@ -82,7 +86,7 @@ class GroupRunningContract(GroupCase):
         together(*[work] * 6)
         for number in range(3):
             self.same_as_recomputed(
-                self.group(spec, "a", f"group {number}"), members[number::3], "a group of six threads"
+                self.group(spec, "a", f"group {number}"), members[number::3], "a group of six threads", name="C12"
             )
         if self.storage.capabilities.add_counts:
             total = sum(each or 0 for each in counted)
@@ -107,7 +111,10 @@ class GroupRunningContract(GroupCase):
         for number in range(2):
             left = [member for member in members[number::2] if member.id not in gone]
             self.same_as_recomputed(
-                self.group(spec, "a", f"group {number}"), left, "a group that threads add to and remove from"
+                self.group(spec, "a", f"group {number}"),
+                left,
+                "a group that threads add to and remove from",
+                name="C12",
             )
 
     @promise("C16")
@@ -194,4 +201,4 @@ class GroupRunningContract(GroupCase):
         same(codes, [0] * PROCESSES, "C12", "exit codes of processes that add to one group")
         gone = {member.id for first in range(PROCESSES) for member in members[first :: PROCESSES * 2]}
         left = [member for member in members if member.id not in gone]
-        self.same_as_recomputed(self.group(spec, "a"), left, f"a group of {PROCESSES} processes")
+        self.same_as_recomputed(self.group(spec, "a"), left, f"a group of {PROCESSES} processes", name="C12")

@@ -25,7 +25,7 @@ class GroupStampsContract(GroupCase):
             self.join(spec, "a", late)
             self.join(spec, "a", *members)
             self.write(spec, Write(["a", "b"], puts=[late]))
-        self.same_as_recomputed(self.group(spec, "a"), [members[0], members[2]], "a group after late adds")
+        self.same_as_recomputed(self.group(spec, "a"), [members[0], members[2]], "a group after late adds", name="C9")
         same(self.held(spec, "b"), [at(1)], "C9", "a feed from which it was not removed")
 
     @promise("C9")
@@ -58,7 +58,9 @@ class GroupStampsContract(GroupCase):
         self.join(spec, "a", self.member(at(1), stamp=5))
         self.join(spec, "a", self.member(at(1), stamp=2))
         self.counted(self.leave(spec, "a", [at(1)], stamp=4).removed, 0, "a removal older than the member")
-        self.same_as_recomputed(self.group(spec, "a"), [self.member(at(1), stamp=5)], "a member added at 1, 5 and 2")
+        self.same_as_recomputed(
+            self.group(spec, "a"), [self.member(at(1), stamp=5)], "a member added at 1, 5 and 2", name="C9"
+        )
 
     @promise("C9", "C14")
     def test_the_order_of_arrival_does_not_matter(self) -> None:
@@ -83,7 +85,7 @@ class GroupStampsContract(GroupCase):
                 arrival = ", ".join(str(stamp) for _, stamp in order)
                 found = self.group(spec, owner)
                 same(len(found.members), len(expected), "C9", f"{words}, arrived as {arrival} and repeated")
-                self.same_as_recomputed(found, expected, f"{words}, arrived as {arrival} and repeated")
+                self.same_as_recomputed(found, expected, f"{words}, arrived as {arrival} and repeated", name="C9")
 
     def _do(self, spec: FeedSpec, owner: str, kind: str, stamp: int) -> None:
         if kind == "add":
@@ -155,7 +157,9 @@ class GroupStampsContract(GroupCase):
         same(self.keys(spec, "third"), ["group 0"], "C9", "a feed that was not emptied, and got the same add")
         anew = [member._replace(stamp=self.stamp(6)) for member in members[:2]]
         self.join(spec, "a", *anew)
-        self.same_as_recomputed(self.group(spec, "a", "group 0"), anew[:1], "a group of an emptied feed, begun anew")
+        self.same_as_recomputed(
+            self.group(spec, "a", "group 0"), anew[:1], "a group of an emptied feed, begun anew", name="C9"
+        )
 
     @promise("C7", "C9")
     def test_trimming_keeps_the_newest_groups(self) -> None:
@@ -181,7 +185,7 @@ class GroupStampsContract(GroupCase):
         anew = self.member(at(1), keys[1], "z", 6)
         self.join(spec, "a", anew)
         same(self.keys(spec, "a"), ["group 9", *kept, keys[1]], "C9", "a trimmed feed after a group began anew")
-        self.same_as_recomputed(self.group(spec, "a", keys[1]), [anew], "a group begun anew after a trim")
+        self.same_as_recomputed(self.group(spec, "a", keys[1]), [anew], "a group begun anew after a trim", name="C9")
         check(not self.group(spec, "a", keys[1]).seen, "C19", "a group begun anew after a trim has an old mark")
 
     @promise("C9", "C14")
@@ -196,7 +200,9 @@ class GroupStampsContract(GroupCase):
         self.clear(spec, "newer first", keep=0, stamp=5)
         for owner in ("a", "newer first"):
             self.join(spec, owner, *old, self.member(at(3), "g", "3", 4))
-            self.same_as_recomputed(self.group(spec, owner), [anew], f"a group begun anew in an emptied feed, {owner}")
+            self.same_as_recomputed(
+                self.group(spec, owner), [anew], f"a group begun anew in an emptied feed, {owner}", name="C9"
+            )
 
     @promise("C7")
     def test_trimming_to_more_groups_than_there_are_changes_nothing(self) -> None:
@@ -214,7 +220,9 @@ class GroupStampsContract(GroupCase):
         self.join(spec, "a", *members)
         self.clear(spec, "a", keep=0, stamp=4)
         same(self.keys(spec, "a"), ["group 0"], "C9", "groups with members of 2 and 6 after a clearing of 4")
-        self.same_as_recomputed(self.group(spec, "a", "group 0"), members[2:], "a group with members of 2 and 6")
+        self.same_as_recomputed(
+            self.group(spec, "a", "group 0"), members[2:], "a group with members of 2 and 6", name="C9"
+        )
         self.clear(spec, "a", keep=0, stamp=3)
         self.join(spec, "a", self.member(at(1), "group 1", stamp=4))
         same(self.keys(spec, "a"), ["group 0"], "C9", "the feed after an older clearing, and a late add")

@@ -77,9 +77,11 @@ class GroupWritingContract(GroupCase):
             Write(["b"], removes=[Removal(at(1), self.stamp(2), "g")]),
             Write(["b", "c"], puts=[again[1], again[0]]),
         )
-        self.same_as_recomputed(self.group(spec, "a"), members, "the feed of the first of three writes")
-        self.same_as_recomputed(self.group(spec, "b"), [*again[:2], members[2]], "a feed of all three writes")
-        self.same_as_recomputed(self.group(spec, "c"), again[:2], "the feed of the last of three writes")
+        self.same_as_recomputed(self.group(spec, "a"), members, "the feed of the first of three writes", name="C8")
+        self.same_as_recomputed(
+            self.group(spec, "b"), [*again[:2], members[2]], "a feed of all three writes", name="C8"
+        )
+        self.same_as_recomputed(self.group(spec, "c"), again[:2], "the feed of the last of three writes", name="C8")
 
     @promise("C8")
     def test_a_feed_that_cannot_be_written_is_named_and_costs_no_other(self) -> None:
@@ -149,6 +151,20 @@ class GroupWritingContract(GroupCase):
             check(group.payloads is not None, "C25", "a feed with inline payloads is read without them")
             found |= dict(zip(members_of(group), group.payloads or (), strict=True))
         same(found, payloads, "C25", "inline payloads, each beside its member")
+
+    @promise("C25")
+    def test_members_come_back_equal(self) -> None:
+        for kind in ("aggregated", "notification"):
+            spec = self.grouped(kind=kind)
+            members = [self.member(at(number), f"é {number % 2}", f"\0 {number}", stamp=number) for number in range(6)]
+            self.join(spec, "a", *members)
+            found = [entry for key in ("é 0", "é 1") for entry in self.group(spec, "a", key).members]
+            same(
+                sorted(entry[:2] + entry[3:] for entry in found),
+                [each[:2] + each[3:] for each in members],
+                "C25",
+                "members",
+            )
 
     @promise("C8")
     def test_a_storage_with_groups_has_all_methods(self) -> None:
