@@ -161,12 +161,13 @@ class Streams:
 
     def prepare(self, *feed_classes: type[Feed]) -> None:
         """Make the schema of these feed classes, where their storages have one; may be repeated."""
-        by_storage: dict[str, list[FeedSpec]] = {}
+        # By identity: groups on flat timelines prepare other specs than the storage of the same name that they are on.
+        by_storage: dict[int, tuple[Storage, list[FeedSpec]]] = {}
         for feed_class in feed_classes:
             binding = self.bind(feed_class)
-            by_storage.setdefault(binding.timelines.name, []).append(binding.spec)
-        for name, specs in by_storage.items():
-            self.storage(name).prepare(specs)
+            by_storage.setdefault(id(binding.timelines), (binding.timelines, []))[1].append(binding.spec)
+        for storage, specs in by_storage.values():
+            storage.prepare(specs)
 
     # --- managers ---
 
