@@ -112,7 +112,10 @@ class AggregatedFeed(Feed):
         key = self._key_of(given)
         if key is None:
             return None
-        keys = [found for _, found in self._grouped.keys_of(self._query(0, None))]
+        if self._grouped.aggregator.overrides_rank:
+            keys = [one.group for one in self[:]]
+        else:
+            keys = [found for _, found in self._grouped.keys_of(self._query(0, None))]
         return keys.index(key) if key in keys else None
 
     def _key_of(self, given: AggregatedActivity | Activity | DehydratedActivity | int) -> str | None:
