@@ -2,13 +2,23 @@
 
 from hypothesis import given, settings
 from streamfw_core.storage import Storage
-from streamfw_core.testing import GroupStorageContract
+from streamfw_core.testing import AggregatedFeedContract, GroupStorageContract, NotificationFeedContract
 from streamfw_core.testing.groups.histories import GroupHistories, Step, histories
 from streamfw_core.testing.properties import EXAMPLES
 from streamfw_memory.storage import MemoryStorage
 
 
 class TestMemoryGroups(GroupStorageContract):
+    def make_storage(self, name: str) -> Storage:
+        return MemoryStorage(name)
+
+
+class TestMemoryAggregatedFeeds(AggregatedFeedContract):
+    def make_storage(self, name: str) -> Storage:
+        return MemoryStorage(name)
+
+
+class TestMemoryNotificationFeeds(NotificationFeedContract):
     def make_storage(self, name: str) -> Storage:
         return MemoryStorage(name)
 

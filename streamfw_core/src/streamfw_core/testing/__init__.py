@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from streamfw_core.testing.contract import Contract, ContractViolated
     from streamfw_core.testing.feeds import FeedContract
+    from streamfw_core.testing.grouped_feeds import AggregatedFeedContract, NotificationFeedContract
     from streamfw_core.testing.groups import GroupStorageContract
     from streamfw_core.testing.metrics import MetricsContract
     from streamfw_core.testing.promises import PROMISES, PromiseBroken, promise
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROMISES",
+    "AggregatedFeedContract",
     "Contract",
     "ContractViolated",
     "FeedContract",
     "GroupStorageContract",
     "MetricsContract",
+    "NotificationFeedContract",
     "PromiseBroken",
     "Result",
     "SerializerContract",
@@ -47,6 +50,7 @@ __all__ = [
 _HOMES = {
     "contract": ("Contract", "ContractViolated"),
     "feeds": ("FeedContract",),
+    "grouped_feeds": ("AggregatedFeedContract", "NotificationFeedContract"),
     "groups": ("GroupStorageContract",),
     "metrics": ("MetricsContract",),
     "promises": ("PROMISES", "PromiseBroken", "promise"),

@@ -1,13 +1,15 @@
-"""A task queue that keeps every message, so that tests can deliver late, twice, and in another order."""
+"""A task queue that keeps every message, so that tests can deliver late, twice, and in another order;
+and a storage that notes what it is asked."""
 
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from streamfw_core.queues.protocol import FanoutPriority, Handler
-from streamfw_core.storage.protocol import Scope
+from streamfw_core.storage.protocol import Scope, Storage
 
-__all__ = ["RecordingQueue"]
+__all__ = ["RecordingQueue", "RecordingStorage"]
 
 
 class RecordingQueue:
@@ -54,3 +56,23 @@ class RecordingQueue:
 
     def close(self) -> None:
         self.drain()
+
+
+class RecordingStorage:
+    """Passes on every call to another storage; `calls`: the names of the methods."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.name = storage.name
+        self.capabilities = storage.capabilities
+        self.tombstone_ttl = storage.tombstone_ttl
+        self.calls: list[str] = []
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._storage, name)
+
+        def called(*given: Any, **named: Any) -> Any:
+            self.calls.append(name)
+            return method(*given, **named)
+
+        return called

@@ -9,7 +9,7 @@ from streamfw_core.testing.feeds.case import FeedCase, both_timelines, ids_of
 from streamfw_core.testing.promises import check, promise, same
 from streamfw_core.testing.properties import EXAMPLES
 
-__all__ = ["PublishingContract"]
+__all__ = ["EveryoneHasOne", "PublishingContract"]
 
 FOLLOWERS = (1, 2, "3", 4, "five", 6, 8)
 SEEDS = range(5)
@@ -206,12 +206,12 @@ class PublishingContract(FeedCase):
         super().begin()
         self._examples = 0
         self._managers = {
-            timeline: self.manager(timeline, _EveryoneHasOne(), name=f"history_{timeline}")
+            timeline: self.manager(timeline, EveryoneHasOne(), name=f"history_{timeline}")
             for timeline in ("reference", "inline")
         }
 
 
-class _EveryoneHasOne(dict[str, list[str]]):
+class EveryoneHasOne(dict[str, list[str]]):
     """Everybody is followed by somebody of their own."""
 
     def get(self, source: object, default: object = None) -> list[str]:
