@@ -55,8 +55,9 @@ class Members:
         self.by_actor[entry.actor] = self.by_actor.get(entry.actor, 0) + 1
         if len(self.entries) > exact_members:
             # Its actor still counts: who acted long ago has acted.
-            del self.arrivals[self.entries.pop(0).id]
-            self.last_arrival = max(self.arrivals.values())
+            if self.arrivals.pop(self.entries.pop(0).id) == arrival:
+                # Only then: in a group of many, going through all at every add is what takes longest.
+                self.last_arrival = max(self.arrivals.values(), default=0)
             self.forgotten += 1
         return True
 
