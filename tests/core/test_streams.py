@@ -71,7 +71,9 @@ def test_a_class_may_name_its_storages_itself() -> None:
     streams = Streams({"storages": {"default": "memory://", "archive": "memory://"}})
     binding = streams.bind(Archive)
     assert binding.timelines is binding.activities is streams.storage("archive")
-    with pytest.raises(SettingsError, match=r"feeds.archive.timeline: there is no storage 'archive', which Archive.timeline names"):
+    with pytest.raises(
+        SettingsError, match=r"feeds.archive.timeline: there is no storage 'archive', which Archive.timeline names"
+    ):
         Streams({}).bind(Archive)
 
 

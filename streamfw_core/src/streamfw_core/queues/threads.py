@@ -49,7 +49,10 @@ class DeadLetter:
 
 @frozen
 class Options:
-    """`workers`: threads, 2 or more. `max_pending`: messages of each priority that may wait. `attempts`, `pause`: see the inline queue."""
+    """`workers`: threads, 2 or more. `max_pending`: messages of each priority that may wait.
+
+    `attempts` and `pause`: see the inline queue.
+    """
 
     workers: int = field(default=4, validator=[instance_of(int), ge(2)])
     max_pending: int = field(default=1000, validator=[instance_of(int), ge(1)])
