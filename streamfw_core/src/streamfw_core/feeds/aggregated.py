@@ -60,6 +60,7 @@ class AggregatedFeed(Feed):
         """See `Feed.page`. A group that is updated while one walks moves to the top, and is not shown a second time.
 
         Oldest first it moves to the end, and is shown again there, as it is then.
+        One that moves down, as its newest activity is removed, may be shown again too.
         """
         if self._grouped.aggregator.overrides_rank:
             return page_of_ranked(self[:], size, after, oldest_first=self._selection.oldest_first)
