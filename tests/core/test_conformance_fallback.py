@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from streamfw_core.storage import Storage
 from streamfw_core.storage.flat_groups import GroupsOnFlat
-from streamfw_core.testing import AggregatedFeedContract, GroupStorageContract, NotificationFeedContract
+from streamfw_core.testing import AggregatedFeedContract, GroupStorageContract, NotificationFeedContract, promise
 from streamfw_core.testing.groups.histories import GroupHistories, Step, histories
 from streamfw_core.testing.properties import EXAMPLES
 
@@ -38,11 +38,13 @@ class TestHistories(GroupHistories):
     def make_storage(self, name: str) -> Storage:
         return GroupsOnFlat(FlatOnly(name))
 
+    @promise("C9", "C14", "C17", "C18", "C19")
     @settings(EXAMPLES, max_examples=1000)
     @given(histories(30))
     def test_a_thousand_histories_end_as_the_model_says(self, history: list[Step]) -> None:
         self.follow(history, capped=False)
 
+    @promise("C9", "C14", "C17", "C18", "C19")
     @settings(EXAMPLES, max_examples=1000)
     @given(histories(30))
     def test_a_thousand_histories_of_a_full_feed_end_as_the_model_says(self, history: list[Step]) -> None:

@@ -2,7 +2,7 @@
 
 from hypothesis import given, settings
 from streamfw_core.storage import Storage
-from streamfw_core.testing import AggregatedFeedContract, GroupStorageContract, NotificationFeedContract
+from streamfw_core.testing import AggregatedFeedContract, GroupStorageContract, NotificationFeedContract, promise
 from streamfw_core.testing.groups.histories import GroupHistories, Step, histories
 from streamfw_core.testing.properties import EXAMPLES
 from streamfw_memory.storage import MemoryStorage
@@ -29,11 +29,13 @@ class TestMemoryHistories(GroupHistories):
     def make_storage(self, name: str) -> Storage:
         return MemoryStorage(name)
 
+    @promise("C9", "C14", "C17", "C18", "C19")
     @settings(EXAMPLES, max_examples=1000)
     @given(histories(30))
     def test_a_thousand_histories_end_as_the_model_says(self, history: list[Step]) -> None:
         self.follow(history, capped=False)
 
+    @promise("C9", "C14", "C17", "C18", "C19")
     @settings(EXAMPLES, max_examples=1000)
     @given(histories(30))
     def test_a_thousand_histories_of_a_full_feed_end_as_the_model_says(self, history: list[Step]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -39,6 +40,8 @@ class FillingAggregator(BaseAggregator):
         return f"{activity.object_id}"
 
     def merge(self, aggregated: Sequence[AggregatedActivity], activities: Sequence[Activity]) -> tuple[Any, ...]:
+        # Long enough for another writer to come in between.
+        time.sleep(0.0005)
         new: list[AggregatedActivity] = []
         changed: list[tuple[AggregatedActivity, AggregatedActivity]] = []
         for activity in activities:
