@@ -199,7 +199,11 @@ def _forms(
             continue
         if form[0] != VERSION and strict:
             raise _malformed(spec, owner, entry, f"version {form[0]} is not known: upgrade streamfw-core")
-        yield entry, form if form[0] == VERSION else None
+        _, key, actor, _ = form
+        bound = actor is None or (actor.isascii() and actor.isdigit() and len(actor) < 40)
+        if key is None and not bound and strict:
+            raise _malformed(spec, owner, entry, f"{actor[:40]!r} is no number" if actor else "it has no bound")
+        yield entry, form if form[0] == VERSION and (key is not None or bound) else None
 
 
 def _malformed(spec: FeedSpec, owner: str, entry: Entry, why: str) -> DecodeError:
