@@ -21,6 +21,7 @@ from streamfw_memory.storage import MemoryStorage
 from streamfw_core import Activity, AggregatedFeed, Love, NotificationFeed, Streams
 from tests.core.flat_only import (
     AGGREGATED,
+    ROOMY,
     SPEC,
     FlatOnly,
     add,
@@ -391,3 +392,11 @@ def test_preparing_a_feed_prepares_what_it_consists_of() -> None:
 
 def test_the_memory_storage_has_groups_of_its_own() -> None:
     assert isinstance(streams_on(MemoryStorage("default")).bind(Bell).timelines, MemoryStorage)
+
+
+@pytest.mark.parametrize("storage", [GroupsOnFlat(FlatOnly()), MemoryStorage()], ids=["flat", "memory"])
+def test_an_entry_that_a_write_names_twice_may_come_with_the_second(storage: GroupStorage) -> None:
+    storage.write(ROOMY, [Write(["a"], [member(1, "x"), member(5, "y")])])
+    storage.clear(ROOMY, ["a"], keep=1, stamp=5)
+    puts = [member(3, stamp=5), member(9, stamp=5), member(3, stamp=5)]
+    assert storage.write(ROOMY, [Write(["a"], puts)]).added == 2

@@ -199,6 +199,23 @@ def test_an_add_that_is_older_than_a_cut_stays_out_whatever_happens_first(at: in
 
 
 @pytest.mark.parametrize("at", range(8))
+def test_an_add_that_is_older_than_an_emptying_stays_out_of_a_group_that_began_anew(at: int) -> None:
+    flat = Interrupted()
+    storage = GroupsOnFlat(flat)
+    add(storage, member(1), member(3))
+
+    def meanwhile() -> None:
+        storage.clear(SPEC, ["a"], keep=0, stamp=5)
+        add(storage, member(4, stamp=6))
+
+    flat.interrupt(at, meanwhile)
+    add(storage, member(2, stamp=4))
+    if flat.meanwhile is not None:
+        flat.meanwhile()
+    assert {key: [one.id for one in group.members] for key, group in groups(storage).items()} == {"g": [id_of(4)]}
+
+
+@pytest.mark.parametrize("at", range(8))
 def test_an_add_that_is_newer_than_a_cut_is_never_lost(at: int) -> None:
     flat = Interrupted()
     storage = GroupsOnFlat(flat)

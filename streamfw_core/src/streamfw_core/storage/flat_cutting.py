@@ -53,16 +53,21 @@ class Plan:
         removed = [id for id in flat.removed if id in self.asked and id not in self.cut]
         return Change([id for id in flat.added if id in ids], removed)
 
-    def to_cut(self, feed: Feed) -> list[str]:
-        """The groups that must go from the feed as it was after the write."""
-        cut = [*feed.hidden]
-        # Not only new groups: a cut during the write may have emptied one that was there.
-        suspects = self.new_groups if self.floors.issuperset(feed.floors) else {put.group for put in self.puts}
-        cut += [
-            key
-            for key, members in feed.visible.items()
-            if key in suspects and all(feed.refuses(member) for member in members)
-        ]
+    def to_cut(self, feed: Feed) -> dict[str, list[Entry]]:
+        """What must go from the feed as it was after the write: group -> members."""
+        cut = feed.hidden
+        # Not only from new groups: a cut during the write may have emptied one that was there.
+        was_cut = not self.floors.issuperset(feed.floors)
+        written = frozenset(put.group for put in self.puts if put.group is not None)
+        suspects = written if was_cut else self.new_groups
+        ids = {put.id for put in self.puts}
+        for key in suspects.intersection(feed.visible):
+            members = feed.groups[key]
+            late = [one for one in members if one.id in ids and feed.refuses(one, is_first=False)] if was_cut else []
+            if all(feed.refuses(one) for one in members):
+                late = members
+            if late:
+                cut[key] = late
         return cut
 
 
@@ -125,7 +130,9 @@ def _admitted(
         else:
             there.add(put.group)
             admitted.append(put)
-    return admitted, refused
+    # A write may name an entry twice, and find its group begun the second time.
+    made = {put.id for put in admitted}
+    return admitted, [removal for removal in refused if removal.id not in made]
 
 
 def _emptied(groups: Mapping[str, Sequence[Entry]], going: set[int]) -> list[str]:

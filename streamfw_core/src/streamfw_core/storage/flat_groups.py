@@ -265,9 +265,10 @@ class GroupsOnFlat:
         cuts: dict[str, list[Removal]] = {}
         for owner, feed in self._looked_at(spec, self._to_look_at_again(spec, plans, changes), failures):
             cut = plans[owner].to_cut(feed)
-            groups[owner] = [*cut, *(key for key in plans[owner].doubtful_groups if key not in feed.groups)]
+            groups[owner] = [key for key, members in cut.items() if len(members) == len(feed.groups[key])]
+            groups[owner] += [key for key in plans[owner].doubtful_groups if key not in feed.groups]
             if cut:
-                cuts[owner] = [Removal(member.id, member.stamp) for key in cut for member in feed.groups[key]]
+                cuts[owner] = [Removal(one.id, one.stamp) for members in cut.values() for one in members]
                 late.setdefault(owner, []).extend(cuts[owner])
                 out = {removal.id for removal in cuts[owner]}
                 changes[owner] = Change([id for id in changes[owner].added if id not in out], changes[owner].removed)
