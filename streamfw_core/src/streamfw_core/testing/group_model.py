@@ -73,6 +73,7 @@ class Outcome(NamedTuple):
     :param seen: group -> the last mark.
     :param cut: id -> stamp of members for which there was no room.
     :param trimmed: id -> stamp of the trim with which a member went, or for which it came too late.
+    :param floors: the bound and the stamp of each trim: what is not newer and below the bound begins no group.
     """
 
     members: dict[int, Added]
@@ -81,23 +82,28 @@ class Outcome(NamedTuple):
     read: dict[str, Mark]
     cut: dict[int, int]
     trimmed: dict[int, int]
+    floors: list[tuple[int, int]]
+
+    @property
+    def trims(self) -> int:
+        """The newest stamp of a trim that cut something; -1: there was none."""
+        return max((stamp for _, stamp in self.floors), default=-1)
 
 
 def replayed(operations: Iterable[Operation], *, keep: int) -> Outcome:
     """Do operations in the order of their arrival, in a feed of at most `keep` groups."""
-    feed = Outcome({}, {}, {}, {}, {}, {})
+    feed = Outcome({}, {}, {}, {}, {}, {}, [])
     removed: dict[int, int] = {}
-    floors: list[tuple[int, int]] = []
     for number, operation in enumerate(operations):
         match operation.kind:
             case "write":
                 for add in operation.adds:
-                    _add(feed, add, number, removed, floors)
+                    _add(feed, add, number, removed)
                 for id, stamp in operation.removes:
                     _remove(feed, id, stamp, removed)
                 _cut(feed, keep)
             case "trim":
-                _trim(feed, operation, floors)
+                _trim(feed, operation)
             case "mark":
                 _mark(feed, operation, number)
         for marks in (feed.seen, feed.read):
@@ -125,7 +131,7 @@ def added(before: Iterable[Shown], after: Iterable[Shown]) -> int:
     return len({id for group in after for id in group.ids} - {id for group in before for id in group.ids})
 
 
-def _add(feed: Outcome, add: Added, number: int, removed: dict[int, int], floors: list[tuple[int, int]]) -> None:
+def _add(feed: Outcome, add: Added, number: int, removed: dict[int, int]) -> None:
     if removed.get(add.id, -1) >= add.stamp:
         return
     known = feed.members.get(add.id)
@@ -135,7 +141,7 @@ def _add(feed: Outcome, add: Added, number: int, removed: dict[int, int], floors
     is_first = add.group not in _ids(feed)
     late = [
         stamp
-        for bound, stamp in floors
+        for bound, stamp in feed.floors
         if add.stamp <= stamp and group_id(add.id, add.group) < bound and (is_first or bound > MAX_ID)
     ]
     if late:
@@ -157,12 +163,12 @@ def _mark(feed: Outcome, operation: Operation, number: int) -> None:
                 marks[key] = Mark(number, max(operation.stamp, marks.get(key, Mark()).stamp))
 
 
-def _trim(feed: Outcome, operation: Operation, floors: list[tuple[int, int]]) -> None:
+def _trim(feed: Outcome, operation: Operation) -> None:
     order = sorted(_ids(feed).items(), key=lambda group: group[1], reverse=True)
     if operation.keep == 0:
-        floors.append((MAX_ID + 1, operation.stamp))
+        feed.floors.append((MAX_ID + 1, operation.stamp))
     elif len(order) > operation.keep:
-        floors.append((order[operation.keep - 1][1], operation.stamp))
+        feed.floors.append((order[operation.keep - 1][1], operation.stamp))
     gone = {key for key, _ in order[operation.keep :]}
     for add in [*feed.members.values()]:
         if add.group in gone and add.stamp <= operation.stamp:

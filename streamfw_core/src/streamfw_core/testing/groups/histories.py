@@ -96,24 +96,26 @@ class GroupHistories(GroupCase):
                 return [each for each in done[: -more - 1 : -1] if each.kind == "write"]
 
     def _allowed(self, operation: Operation, done: list[Operation], keep: int) -> Operation:
-        """The operation without redeliveries that storages may take or refuse.
+        """The operation without adds that storages may take or refuse.
 
-        They are of what was cut for want of room, and may have room now,
+        They are redeliveries of what was cut for want of room, and may have room now,
         and of what went with a trim, and may find that its group has begun anew.
+        And what comes too late but for a member that the same write may bring and take out.
         """
         feed = group_model.replayed(done, keep=keep)
-        groups = {add.group for add in feed.members.values()}
-        groups |= {add.group for add in operation.adds if add.id not in feed.trimmed}
-        allowed = [
-            add
-            for add in operation.adds
-            if add.id in feed.members
-            or (
-                feed.cut.get(add.id, -1) < add.stamp
-                and (feed.trimmed.get(add.id, -1) < add.stamp or add.group not in groups)
-            )
-        ]
-        return operation._replace(adds=allowed)
+        present = {add.group for add in feed.members.values()}
+        coming = {add.group for add in operation.adds if feed.trimmed.get(add.id, -1) < add.stamp}
+
+        def is_decided(add: Added) -> bool:
+            if add.id in feed.members:
+                return True
+            if feed.cut.get(add.id, -1) >= add.stamp:
+                return False
+            if operation.removes and add.stamp <= feed.trims and add.group not in present:
+                return False
+            return feed.trimmed.get(add.id, -1) < add.stamp or add.group not in present | coming
+
+        return operation._replace(adds=[add for add in operation.adds if is_decided(add)])
 
     def _apply(
         self, owner: str, operation: Operation, before: Sequence[Shown], after: Sequence[Shown], *, capped: bool
