@@ -153,3 +153,28 @@ def test_a_url_says_where_the_file_is(storage: Storage, url: str, path: str) -> 
     assert create("default", {"url": url}).options.path == path
     with pytest.raises(SettingsError, match=r"options\.timeout: must be a float, is "):
         create("default", {"url": url + "?timeout=5"})
+
+
+OPENER = """
+import sys
+from streamfw_example_storage.storage import create
+
+storage = create("opener", {"path": sys.argv[1]})
+sys.stdin.readline()
+storage.scan("any", b"", b"x", limit=1, backwards=False)
+"""
+
+
+def test_many_processes_may_open_a_new_file_at_once(path: Path) -> None:
+    openers = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, str(path)],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(10)
+    ]
+
+    assert [(opener.communicate("go\n")[1], opener.returncode) for opener in openers] == [("", 0)] * len(openers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -76,13 +77,25 @@ class SqliteStorage(StarterStorage):
         place = os.getpid(), threading.get_ident()
         connection = self._connections.get(place)
         if connection is None:
-            connection = sqlite3.connect(
-                self.options.path, self.options.timeout, isolation_level=None, check_same_thread=False
-            )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(SCHEMA)
-            self._connections[place] = connection
+            connection = self._connections[place] = self._connect()
         return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        """SQLite does not wait for others to make the file a WAL database, whatever the timeout: that is tried again."""
+        give_up = time.monotonic() + self.options.timeout
+        connection = sqlite3.connect(
+            self.options.path, self.options.timeout, isolation_level=None, check_same_thread=False
+        )
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(SCHEMA)
+                return connection
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                    connection.close()
+                    raise
+                time.sleep(0.01)
 
 
 def create(name: str, options: Mapping[str, object]) -> SqliteStorage:
