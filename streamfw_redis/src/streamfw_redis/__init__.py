@@ -1,0 +1,1 @@
+"""The Redis storage of streamfw."""

@@ -1,0 +1,98 @@
+"""The names of all keys. Nothing else spells one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from zlib import crc32
+
+from attrs import field, frozen
+from streamfw_core.errors import FeedConflict
+from streamfw_core.keys import KeyFormat
+from streamfw_core.storage import FeedSpec
+
+__all__ = ["GROUPS", "ORDER", "PAYLOADS", "TIMELINE", "Keys"]
+
+TIMELINE, PAYLOADS, GROUPS, ORDER = b"f:", b"p:", b"g:", b"z:"
+"""What a feed consists of: a letter that follows the prefix, and the feed's key."""
+RECORD, NOTE, FLOORS = b"a:", b"n:", b"c:"
+
+_OWNER = rb"[A-Za-z0-9_.~%-]*"
+_ID = rb"[0-9a-f]{32}"
+
+
+@frozen
+class Keys:
+    """Key names under a prefix, in so many buckets: all keys of one bucket are in one slot of a cluster.
+
+    With 0 buckets keys have no tag, and everything is in bucket 0.
+    """
+
+    prefix: bytes
+    buckets: int = 0
+    _starts: tuple[bytes, ...] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        tags = [b"{b%d}" % number for number in range(self.buckets)] or [b""]
+        object.__setattr__(self, "_starts", tuple(self.prefix + tag for tag in tags))
+
+    @property
+    def all_buckets(self) -> range:
+        return range(len(self._starts))
+
+    def start(self, bucket: int) -> bytes:
+        """What all keys of a bucket begin with."""
+        return self._starts[bucket]
+
+    def bucket_of_feed(self, key: bytes) -> int:
+        return crc32(key) % self.buckets if self.buckets else 0
+
+    def bucket_of_record(self, id: bytes) -> int:
+        return crc32(id) % self.buckets if self.buckets else 0
+
+    def record(self, namespace: bytes, id: bytes) -> bytes:
+        """Of an activity in a namespace; `id` has 16 bytes."""
+        return b"%b%b%b:%b" % (self._starts[self.bucket_of_record(id)], RECORD, namespace, id.hex().encode())
+
+    def records(self, namespace: bytes, bucket: int = 0) -> bytes:
+        """What the keys of all activities of a namespace begin with; the id in hexadecimal follows."""
+        return b"%b%b%b:" % (self._starts[bucket], RECORD, namespace)
+
+    def note(self, bucket: int, namespace: bytes, id: bytes) -> bytes:
+        """What is remembered of an entry."""
+        return b"%b%b%b:%b" % (self._starts[bucket], NOTE, namespace, id.hex().encode())
+
+    def floors(self, bucket: int, namespace: bytes) -> bytes:
+        """Where the feeds of a feed class were cut."""
+        return b"%b%b%b" % (self._starts[bucket], FLOORS, namespace)
+
+    def of_namespace(self, namespace: str) -> Iterator[tuple[bytes, re.Pattern[bytes]]]:
+        """Everything under a namespace: patterns for SCAN, and what a key must match beside, as those let more through."""
+        text = namespace.encode()
+        start = _glob(self.prefix) + (b"{b*}" if self.buckets else b"")
+        exact = re.escape(self.prefix) + (rb"\{b\d+\}" if self.buckets else b"")
+        for letter in (RECORD, NOTE):
+            yield (
+                start + letter + _glob(text) + b":*",
+                re.compile(exact + letter + re.escape(text) + b":" + _ID + rb"\Z", re.DOTALL),
+            )
+        yield start + FLOORS + _glob(text), re.compile(exact + FLOORS + re.escape(text) + rb"\Z", re.DOTALL)
+        with suppress(FeedConflict):  # the namespace of records has no place for an owner
+            feeds = KeyFormat(namespace)
+            before, after = feeds.prefix.encode(), feeds.suffix.encode()
+            for letter in (TIMELINE, PAYLOADS, GROUPS, ORDER):
+                yield (
+                    start + letter + _glob(before) + b"*" + _glob(after),
+                    re.compile(exact + letter + re.escape(before) + _OWNER + re.escape(after) + rb"\Z", re.DOTALL),
+                )
+
+
+def ends_of(spec: FeedSpec) -> tuple[bytes, bytes]:
+    """What stands before and after the owner in the key of a feed."""
+    return spec.key_format.prefix.encode(), spec.key_format.suffix.encode()
+
+
+def _glob(text: bytes) -> bytes:
+    """A text for a pattern that means nothing but itself."""
+    return re.sub(rb"([\\*?\[\]^])", rb"\\\1", text)

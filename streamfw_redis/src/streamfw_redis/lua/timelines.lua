@@ -1,0 +1,117 @@
+-- Flat timelines: a list of elements, oldest first, or, when it gets long, a sorted set of them.
+
+local SHORT, LONG = 17, 24
+local LONGEST_LIST = 2000
+local SLACK = 16  -- entries more than readers see, so that a full feed is not cut at every append
+local AFTER = string.rep('\255', 8)
+
+local function malformed(element)
+  error('MALFORMED ' .. #element .. ' bytes are not an entry of a timeline', 0)
+end
+
+local function id_of(element)
+  if #element == SHORT then return '\0\0' .. element:sub(1, 14) end
+  if #element ~= LONG then malformed(element) end
+  return element:sub(1, 16)
+end
+
+local function stamp_of(element)
+  if #element == SHORT then
+    local time, _, late = unpack_numbers('>I6I8I3', element)
+    return time * 1000 + late
+  end
+  if #element ~= LONG then malformed(element) end
+  return stamp_at(element, 17)
+end
+
+-- An element for a list: short where the stamp is a little later than the time in the id.
+local function element_of(id, stamp)
+  local high, time = unpack_numbers('>I2I6', id)
+  local late = stamp - time * 1000
+  if high == 0 and late >= 0 and late < 16777216 then
+    return id:sub(3) .. pack_numbers('>I3', late)
+  end
+  return id .. pack_stamp(stamp)
+end
+
+-- The index of an id in elements that ascend, or of the first that is larger, and whether it is there.
+local function place_of(elements, id)
+  local low, high = 1, #elements + 1
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if before(id_of(elements[middle]), id) then low = middle + 1 else high = middle end
+  end
+  return low, elements[low] ~= nil and id_of(elements[low]) == id
+end
+
+local function type_of(key)
+  return redis.call('TYPE', key).ok
+end
+
+local function ids_of(elements)
+  local ids = {}
+  for number, element in ipairs(elements) do ids[number] = id_of(element) end
+  return ids
+end
+
+-- Deletes the oldest entries, with their payloads.
+local function pop_oldest(key, kind, payloads, number)
+  for left = number, 1, -1000 do
+    local popped
+    if kind == 'list' then
+      popped = redis.call('LPOP', key, math.min(left, 1000))
+    else
+      popped = redis.call('ZRANGE', key, 0, math.min(left, 1000) - 1)
+      redis.call('ZREMRANGEBYRANK', key, 0, math.min(left, 1000) - 1)
+    end
+    if payloads and popped and #popped > 0 then redis.call('HDEL', payloads, unpack(ids_of(popped))) end
+  end
+end
+
+-- Turns a list that got too long into a sorted set.
+local function to_set(key)
+  local elements = redis.call('LRANGE', key, 0, -1)
+  local scored = {}
+  for number, element in ipairs(elements) do
+    scored[2 * number - 1] = 0
+    scored[2 * number] = id_of(element) .. pack_stamp(stamp_of(element))
+  end
+  redis.call('DEL', key)
+  in_parts('ZADD', key, scored)
+end
+
+-- The type of a timeline and how many entries it holds.
+local function measure(key)
+  local kind = type_of(key)
+  if kind == 'none' then return kind, 0 end
+  return kind, redis.call(kind == 'zset' and 'ZCARD' or 'LLEN', key)
+end
+
+local function range(key, kind, first, last)
+  if kind == 'none' or last < first then return {} end
+  return redis.call(kind == 'zset' and 'ZRANGE' or 'LRANGE', key, first, last)
+end
+
+-- How many entries of a timeline have smaller ids.
+local function rank_of(key, kind, length, id)
+  if kind == 'none' then return 0 end
+  if kind == 'zset' then return redis.call('ZLEXCOUNT', key, '-', '(' .. id) end
+  local low, high = 0, length
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if before(id_of(redis.call('LINDEX', key, middle)), id) then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+-- The ranks between which entries are visible and within bounds: the first, and the one after the last.
+local function window(key, kind, length, keep, lower, upper)
+  local low, high = math.max(0, length - keep), length
+  if lower ~= '' then low = math.max(low, rank_of(key, kind, length, lower)) end
+  if upper ~= '' then
+    local rank = rank_of(key, kind, length, upper)
+    local there = range(key, kind, rank, rank)[1]
+    high = rank + ((there and id_of(there) == upper) and 1 or 0)
+  end
+  return low, math.max(low, high)
+end

@@ -1,0 +1,111 @@
+"""The storage: what core asks for, by the kind of the feed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from streamfw_core.errors import Unsupported
+from streamfw_core.storage import (
+    Capabilities,
+    Entry,
+    FeedSpec,
+    Outcome,
+    Page,
+    Query,
+    Record,
+    Removal,
+    Scope,
+    Stats,
+    Survives,
+    Write,
+)
+
+from streamfw_redis.answers import Answers
+from streamfw_redis.flushing import flush
+from streamfw_redis.keys import Keys
+from streamfw_redis.options import Options, parse
+from streamfw_redis.records import Records
+from streamfw_redis.servers import connect
+from streamfw_redis.timelines import Timelines
+
+__all__ = ["RedisStorage", "create"]
+
+
+def create(name: str, options: Mapping[str, object]) -> RedisStorage:
+    """The backend's factory."""
+    return RedisStorage(name, parse(name, options))
+
+
+class RedisStorage:
+    """Timelines, activities, groups and marks on Redis 6.2 and newer and on Valkey.
+
+    | can | how |
+    |---|---|
+    | counts what an add changed | yes |
+    | hydrates in the same call | yes, without buckets |
+    | survives a restart | as far as the server's persistence goes |
+    | is seen by other processes | yes |
+
+    In the settings: `"redis://localhost:6379/0"`, `"rediss://..."`, `"redis+unix:///path.sock"`,
+    `"redis+sentinel://host1,host2/mymaster/0"`, `"redis+cluster://host1,host2"`, or a mapping of `Options`.
+    """
+
+    def __init__(self, name: str, options: Options | None = None) -> None:
+        options = options or Options()
+        self.name = name
+        self.options = options
+        self.tombstone_ttl = options.tombstone_ttl
+        self.servers = connect(name, options)
+        self.keys = Keys(options.prefix.encode(), options.tags)
+        answers = Answers(self.servers)
+        self._timelines = Timelines(answers, self.keys)
+        self._records = Records(answers, self.keys)
+        self.capabilities = Capabilities(
+            scope=Scope.SHARED,
+            survives=Survives.RESTART,
+            add_counts=True,
+            one_trip_hydrate=not self.keys.buckets,
+            ttl=True,
+        )
+
+    def prepare(self, specs: Sequence[FeedSpec]) -> None:
+        """There is no schema."""
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
+        self._check(spec)
+        return self._timelines.write(spec, writes, self.tombstone_ttl, report=report)
+
+    def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
+        self._records.remember(spec, removes, updates, self.tombstone_ttl)
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        self._check(spec)
+        return self._timelines.read(spec, queries)
+
+    def locate(self, spec: FeedSpec, query: Query, ids: Sequence[int]) -> list[int | None]:
+        self._check(spec)
+        return self._timelines.locate(spec, query, ids)
+
+    def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
+        self._check(spec)
+        return self._timelines.stats(spec, queries)
+
+    def clear(self, spec: FeedSpec, owners: Sequence[str], *, keep: int, stamp: int) -> None:
+        self._check(spec)
+        self._timelines.clear(spec, owners, keep, stamp, self.tombstone_ttl)
+
+    def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int | None:
+        return self._records.store(namespace, records, self.tombstone_ttl, update=update)
+
+    def load(self, namespace: str, ids: Sequence[int]) -> list[Record | None]:
+        return self._records.load(namespace, ids)
+
+    def flush(self, namespace: str) -> None:
+        flush(self.servers, self.keys, namespace)
+
+    def close(self) -> None:
+        self.servers.close()
+
+    def _check(self, spec: FeedSpec) -> None:
+        if spec.kind != "flat":
+            raise Unsupported(f"storage {self.name!r} keeps flat feeds only so far, feed {spec.name!r} is {spec.kind!r}")

@@ -1,0 +1,289 @@
+"""Flat timelines: what is sent to the server, and what its answers mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+from streamfw_core.errors import StorageError
+from streamfw_core.ids import MAX_ID
+from streamfw_core.storage import Change, Entry, FeedSpec, Outcome, Page, Query, Removal, Stats, Write
+
+from streamfw_redis.answers import Answers
+from streamfw_redis.keys import PAYLOADS, TIMELINE, Keys
+from streamfw_redis.packing import bulk, bulk_between, entry_of, pack_id, pack_stamp, unpack_id, unpack_stamp
+from streamfw_redis.scripts import Call, call, script
+
+__all__ = ["Timelines", "bounds", "by_bucket", "lifetime"]
+
+WRITE = script("timeline_write", "timelines")
+READ = script("timeline_read", "timelines")
+LOCATE = script("timeline_locate", "timelines")
+COUNT = script("timeline_count", "timelines")
+CLEAR = script("timeline_clear", "timelines")
+
+FEEDS_PER_CALL = 250
+"""A chunk is sent in parts, so that the server works on one while the next is packed."""
+ENTRIES_PER_CALL = 1000
+CUT_AT_ONCE = 10_000
+
+
+@define
+class Timelines:
+    """The flat feeds of one storage."""
+
+    answers: Answers
+    keys: Keys
+
+    def write(self, spec: FeedSpec, writes: Sequence[Write], ttl: float, *, report: bool) -> Outcome:
+        made: list[tuple[int, Sequence[str]]] = []
+
+        def calls() -> Iterator[Call]:
+            for write in writes:
+                for part in _parts(write):
+                    packed = _Packed(spec, part, ttl, report=report)
+                    for bucket, owners in by_bucket(self.keys, spec, part.owners):
+                        for first in range(0, len(owners), FEEDS_PER_CALL):
+                            some = owners[first : first + FEEDS_PER_CALL]
+                            made.append((bucket, some))
+                            yield packed.call(self.keys, bucket, some)
+
+        replies = self.answers.run(calls())
+        written = _Written()
+        for (_, owners), reply in zip(made, replies.values, strict=True):
+            written.take(spec, owners, reply, self.answers)
+        return written.outcome(report=report, uncertain=replies.uncertain)
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
+        together = not self.keys.buckets
+        hydrate = next((query.hydrate for query in queries if query.hydrate is not None), None) if together else None
+        start = b"" if hydrate is None else self.keys.records(hydrate.encode())
+        found = self._ask(spec, queries, lambda bucket, some: self._read_call(spec, bucket, some, start))
+        return [self._page(spec, query, reply) for query, reply in zip(queries, found, strict=True)]
+
+    def locate(self, spec: FeedSpec, query: Query, ids: Sequence[int]) -> list[int | None]:
+        key = self._key(spec, query.owner)
+        bucket = self.keys.bucket_of_feed(key)
+        head = (b"%d" % spec.keep, *bounds(query))
+        parts = [ids[first : first + ENTRIES_PER_CALL] for first in range(0, len(ids), ENTRIES_PER_CALL)]
+        at = self.keys.start(bucket) + TIMELINE + key
+        calls = [call(LOCATE, bucket, [at], [*head, *map(pack_id, some)]) for some in parts]
+        found: list[int | None] = []
+        for reply in self.answers.all(calls, spec.key(query.owner)):
+            count, places = reply
+            found += [
+                None if place < 0 else place if query.oldest_first else count - 1 - place for place in map(int, places)
+            ]
+        return found
+
+    def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
+        def make(bucket: int, some: Sequence[Query]) -> Call:
+            start = self.keys.start(bucket) + TIMELINE
+            keys = [start + self._key(spec, query.owner) for query in some]
+            return call(COUNT, bucket, keys, [b"%d" % spec.keep, *(end for query in some for end in bounds(query))])
+
+        return [Stats(int(count)) for count in self._ask(spec, queries, make)]
+
+    def clear(self, spec: FeedSpec, owners: Sequence[str], keep: int, stamp: int, ttl: float) -> None:
+        """Cut feeds; one of more than ten thousand entries in steps, the oldest first."""
+        left: list[tuple[str, bytes, bytes]] = [(owner, b"", b"") for owner in owners]
+        while left:
+            calls = [self._clear_call(spec, owner, keep, stamp, ttl, start, last) for owner, start, last in left]
+            replies = self.answers.all(calls, f"feeds of {spec.name!r}")
+            left = [
+                (owner, *ends) for (owner, _, _), ends in zip(left, map(tuple, replies), strict=True) if ends[0] != b""
+            ]
+
+    # --- inside ---
+
+    def _key(self, spec: FeedSpec, owner: str) -> bytes:
+        return spec.key(owner).encode()
+
+    def _ask(self, spec: FeedSpec, queries: Sequence[Query], make: Any) -> list[Any]:
+        """One answer for each query, asked with one call for each bucket."""
+        answers: list[Any] = [None] * len(queries)
+        if len(queries) == 1:
+            bucket = self.keys.bucket_of_feed(self._key(spec, queries[0].owner))
+            groups = {bucket: [0]}
+        else:
+            groups = {}
+            for index, query in enumerate(queries):
+                groups.setdefault(self.keys.bucket_of_feed(self._key(spec, query.owner)), []).append(index)
+        calls = [make(bucket, [queries[index] for index in indexes]) for bucket, indexes in groups.items()]
+        what = spec.key(queries[0].owner) if len(queries) == 1 else f"feeds of {spec.name!r}"
+        for indexes, reply in zip(groups.values(), self.answers.all(calls, what), strict=True):
+            for index, answer in zip(indexes, reply, strict=True):
+                answers[index] = answer
+        return answers
+
+    def _read_call(self, spec: FeedSpec, bucket: int, queries: Sequence[Query], records: bytes) -> Call:
+        start = self.keys.start(bucket)
+        owners = [self._key(spec, query.owner) for query in queries]
+        keys = [start + TIMELINE + owner for owner in owners]
+        if spec.inline:
+            keys += [start + PAYLOADS + owner for owner in owners]
+        arguments = [b"%d" % spec.keep, b"1" if spec.inline else b"0", records]
+        for query in queries:
+            stop = b"" if query.stop is None else b"%d" % query.stop
+            arguments += [b"%d" % query.start, stop, *bounds(query), b"1" if query.oldest_first else b"0"]
+        return call(READ, bucket, keys, arguments)
+
+    def _page(self, spec: FeedSpec, query: Query, reply: Any) -> Page:
+        elements, stored = reply
+        try:
+            entries = [*map(entry_of, elements)]
+        except ValueError as error:
+            raise self.answers.malformed(spec.key(query.owner), str(error)) from error
+        if not query.oldest_first:
+            entries.reverse()
+            stored.reverse()
+        if spec.inline:
+            payloads = [None if value is None else value[8:] for value in stored] or [None] * len(entries)
+            kept = [entry._replace(payload=payload) for entry, payload in zip(entries, payloads, strict=True)]
+            return Page(kept, payloads)
+        if query.hydrate is None:
+            return Page(entries, [None] * len(entries))
+        if self.keys.buckets:
+            return Page(entries, None)
+        # A tombstone, or what is not ours, is no activity; the first is what is seen now and then.
+        return Page(entries, [value[17:] if value and value[:1] == b"A" else None for value in stored])
+
+    def _clear_call(
+        self, spec: FeedSpec, owner: str, keep: int, stamp: int, ttl: float, start: bytes, last: bytes
+    ) -> Call:
+        key = self._key(spec, owner)
+        bucket = self.keys.bucket_of_feed(key)
+        at = self.keys.start(bucket)
+        now, lasting = lifetime(ttl)
+        keys = [self.keys.floors(bucket, spec.namespace.encode()), at + TIMELINE + key, at + PAYLOADS + key]
+        numbers = [spec.keep, keep, int.from_bytes(pack_stamp(stamp), "big"), now, lasting, CUT_AT_ONCE]
+        return call(CLEAR, bucket, keys, [owner.encode(), *(b"%d" % number for number in numbers), start, last])
+
+
+class _Packed:
+    """One write, packed but for its owners."""
+
+    def __init__(self, spec: FeedSpec, write: Write, ttl: float, *, report: bool) -> None:
+        puts = _each_once(write.puts)
+        operations: list[Entry | Removal] = [*puts, *write.removes, *write.updates]
+        self._ids = [*dict.fromkeys(pack_id(one.id) for one in operations)]
+        numbers = {id: b"%d" % (number + 1) for number, id in enumerate(self._ids)}
+        self._spec = spec
+        self._namespace = spec.namespace.encode()
+        self._ends = spec.key_format.prefix.encode(), spec.key_format.suffix.encode()
+        now, lasting = lifetime(ttl)
+        self._first = [b"%d" % spec.keep, b"1" if spec.inline else b"0", b"1" if report else b"0"]
+        self._first += [b"%d" % now, b"%d" % lasting]
+        self._counts = [b"%d" % len(some) for some in (puts, write.removes, write.updates)]
+        self._operations: list[bytes] = []
+        for entries, payload in ((puts, spec.inline), (write.removes, False), (write.updates, spec.inline)):
+            for one in entries:
+                id = pack_id(one.id)
+                pack_stamp(one.stamp)
+                self._operations += [numbers[id], id, b"%d" % one.stamp]
+                if payload and isinstance(one, Entry):
+                    self._operations.append(one.payload or b"")
+        self._heads: dict[int, tuple[bytes, bytes]] = {}
+
+    def call(self, keys: Keys, bucket: int, owners: Sequence[str]) -> Call:
+        start, end = self._ends
+        begins = [keys.start(bucket) + TIMELINE + start]
+        if self._spec.inline:
+            begins.append(keys.start(bucket) + PAYLOADS + start)
+        if bucket not in self._heads:
+            first = [keys.floors(bucket, self._namespace)]
+            first += [keys.note(bucket, self._namespace, id) for id in self._ids]
+            ends = [b"%d" % len(begins[0]), b"%d" % len(end)]
+            self._heads[bucket] = bulk(first), bulk([*self._first, *ends, *self._counts, *self._operations])
+        head, tail = self._heads[bucket]
+        number = 1 + len(self._ids) + len(begins) * len(owners)
+        feeds = b"".join([bulk_between(begin, owners, end) for begin in begins])
+        size = 1 + number + len(self._first) + 2 + len(self._counts) + len(self._operations)
+        return Call(WRITE, size, b"%b%b%b%b" % (bulk((b"%d" % number,)), head, feeds, tail), bucket)
+
+
+class _Written:
+    """What the answers to a write add up to."""
+
+    def __init__(self) -> None:
+        self.added = self.removed = 0
+        self.failures: dict[str, Exception] = {}
+        self.changes: dict[str, Change] = {}
+
+    def take(self, spec: FeedSpec, owners: Sequence[str], reply: Any, answers: Answers) -> None:
+        if isinstance(reply, BaseException):
+            for owner in owners:
+                self.failures[owner] = answers.failed(reply, f"feed {spec.key(owner)!r}")
+            return
+        added, removed, failures, changes = reply
+        self.added += added
+        self.removed += removed
+        for at in range(0, len(failures), 2):
+            owner = owners[failures[at] - 1]
+            self.failures[owner] = answers.refused(failures[at + 1], spec.key(owner))
+        for at in range(0, len(changes), 3):
+            owner = owners[changes[at] - 1]
+            change = Change(_ids(changes[at + 1]), _ids(changes[at + 2]))
+            known = self.changes.get(owner, Change())
+            self.changes[owner] = Change([*known.added, *change.added], [*known.removed, *change.removed])
+
+    def outcome(self, *, report: bool, uncertain: bool) -> Outcome:
+        return Outcome(
+            None if uncertain else self.added,
+            None if uncertain else self.removed,
+            self.failures,
+            self.changes if report else {},
+        )
+
+
+def bounds(query: Query) -> tuple[bytes, bytes]:
+    """The lower and the upper id of a query; empty where it has none."""
+    lower = pack_id(query.lower) if query.lower > 0 else b""
+    return lower, pack_id(query.upper) if query.upper < MAX_ID else b""
+
+
+def by_bucket(keys: Keys, spec: FeedSpec, owners: Sequence[str]) -> Iterable[tuple[int, Sequence[str]]]:
+    """Owners by the bucket of their feeds."""
+    if not keys.buckets:
+        return [(0, owners)] if owners else []
+    start, end = spec.key_format.prefix.encode(), spec.key_format.suffix.encode()
+    found: dict[int, list[str]] = {}
+    for owner in owners:
+        found.setdefault(keys.bucket_of_feed(start + owner.encode() + end), []).append(owner)
+    return found.items()
+
+
+def lifetime(ttl: float) -> tuple[int, int]:
+    """Now in microseconds, and how many milliseconds removals are remembered."""
+    return time.time_ns() // 1000, max(1, int(ttl * 1000))
+
+
+def _parts(write: Write) -> Iterator[Write]:
+    """A write of very many operations in parts, as a script has so many arguments at most."""
+    puts, removes, updates = write.puts, write.removes, write.updates
+    if len(puts) + len(removes) + len(updates) <= ENTRIES_PER_CALL:
+        if puts or removes or updates:
+            yield write
+        return
+    for field_name, operations in (("puts", puts), ("removes", removes), ("updates", updates)):
+        for first in range(0, len(operations), ENTRIES_PER_CALL):
+            some: Any = {field_name: operations[first : first + ENTRIES_PER_CALL]}
+            yield Write(write.owners, **some)
+
+
+def _each_once(puts: Sequence[Entry]) -> Sequence[Entry]:
+    """By ascending id, of each the newest."""
+    if len(puts) < 2:
+        return puts
+    newest: dict[int, Entry] = {}
+    for put in puts:
+        known = newest.get(put.id)
+        if known is None or known.stamp < put.stamp:
+            newest[put.id] = put
+    return [newest[id] for id in sorted(newest)]
+
+
+def _ids(packed: bytes) -> list[int]:
+    return [unpack_id(packed[at : at + 16]) for at in range(0, len(packed), 16)]
