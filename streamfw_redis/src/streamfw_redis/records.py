@@ -74,7 +74,7 @@ class Records:
         for update in updates:
             pack_stamp(update.stamp)
             arguments += [b"%d" % update.stamp, update.payload or b""]
-        ids = [pack_id(one.id) for one in (*removes, *updates)]
+        ids = [*(pack_id(removal.id) for removal in removes), *(pack_id(update.id) for update in updates)]
         if not ids:
             return
         tail, size = bulk(arguments), 1 + len(ids) + len(arguments)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from attrs import define, field
-from streamfw_core.errors import StorageError
+from attrs import define
 from streamfw_core.ids import MAX_ID
 from streamfw_core.storage import Change, Entry, FeedSpec, Outcome, Page, Query, Removal, Stats, Write
 
 from streamfw_redis.answers import Answers
 from streamfw_redis.keys import PAYLOADS, TIMELINE, Keys
-from streamfw_redis.packing import bulk, bulk_between, entry_of, pack_id, pack_stamp, unpack_id, unpack_stamp
+from streamfw_redis.packing import bulk, bulk_between, entry_of, pack_id, pack_stamp, unpack_id
 from streamfw_redis.scripts import Call, call, script
 
 __all__ = ["Timelines", "bounds", "by_bucket", "lifetime"]

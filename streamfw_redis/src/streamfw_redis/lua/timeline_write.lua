@@ -129,12 +129,12 @@ end
 
 -- Whether and how a put may come in: its payload, or false.
 local function admitted(put, owner, floors)
-  if has_notes then
-    local removed, updated, payload = note_of(put.note, owner)
-    if removed >= put.stamp then return false end
-    if updated >= put.stamp and put.payload then return true, payload end
-  end
-  return not is_cut(floors, put.id, put.stamp, now), put.payload
+  if is_cut(floors, put.id, put.stamp, now) then return false end
+  if not has_notes then return true, put.payload end
+  local removed, updated, payload = note_of(put.note, owner)
+  if removed >= put.stamp then return false end
+  if updated >= put.stamp and put.payload then return true, payload end
+  return true, put.payload
 end
 
 -- The payloads of an inline feed: 8 bytes for the stamp of an update, 0 for none, and what was serialized.
