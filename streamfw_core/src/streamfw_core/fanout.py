@@ -22,7 +22,7 @@ from streamfw_core.errors import (
     shown,
 )
 from streamfw_core.feeds.binding import Binding
-from streamfw_core.ids import encode_owner
+from streamfw_core.ids import encode_owner, encode_owners
 from streamfw_core.messages import Deliver, Fanout, Follow, Item, Unfollow, activity_of, decode, encode, wire_owners
 from streamfw_core.queues.protocol import FanoutPriority
 from streamfw_core.queues.retry import MessageFailed
@@ -145,11 +145,13 @@ def _deliver(manager: Manager, message: Deliver) -> None:
     write = _write_of(manager, binding, message, activities)
     if not (write.puts or write.removes or write.updates):
         return
-    owner_of = {encode_owner(owner): owner for owner in message.owners}
+    owner_of = dict(zip(encode_owners(message.owners), message.owners, strict=True))
     write = write._replace(owners=list(owner_of))
     with binding.metrics.fanout_timer(feed_class):
         outcome = binding.apply(write, report=feed_class.listens_to_updates())
-    written = [owner for encoded, owner in owner_of.items() if encoded not in outcome.failures]
+    written = [*owner_of.values()]
+    if outcome.failures:
+        written = [owner for encoded, owner in owner_of.items() if encoded not in outcome.failures]
     binding.metrics.on_fanout(feed_class, message.operation, len(written) * len(message.items))
     for encoded, change in outcome.changes.items():
         _tell(manager, binding, owner_of[encoded], change, activities)

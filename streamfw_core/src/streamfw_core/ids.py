@@ -8,6 +8,7 @@ An activity's `serialization_id` is 48 bits of milliseconds since 1970 and 64 bi
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import TypeAlias
@@ -16,7 +17,18 @@ from uuid import UUID
 
 from streamfw_core.errors import IdError, TimeError, given, shown
 
-__all__ = ["MAX_ID", "Id", "decode_owner", "digest_of", "encode_owner", "make_id", "milliseconds", "text_of_id"]
+__all__ = [
+    "MAX_ID",
+    "Id",
+    "are_words",
+    "decode_owner",
+    "digest_of",
+    "encode_owner",
+    "encode_owners",
+    "make_id",
+    "milliseconds",
+    "text_of_id",
+]
 
 Id: TypeAlias = int | str | UUID
 """What may identify a person or a thing."""
@@ -83,6 +95,18 @@ def encode_owner(owner: object) -> str:
         return str(owner)
     text = text_of_id(owner, "feed owner")
     return text if _PLAIN(text) else quote(text, safe="")
+
+
+def encode_owners(owners: Sequence[object]) -> list[str]:
+    """`encode_owner` of many."""
+    if are_words(owners):
+        return [*map(str, owners)]
+    return [*map(encode_owner, owners)]
+
+
+def are_words(ids: Sequence[object]) -> bool:
+    """Whether all are integers of 64 bits: nearly always so, and then what is done with thousands takes no loop."""
+    return {*map(type, ids)} == {int} and min(ids) >= -(2**63) and max(ids) < 2**63  # type: ignore[type-var,operator]
 
 
 def decode_owner(encoded: str) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 
 from streamfw_core.errors import MessageError, given
-from streamfw_core.ids import MAX_ID, text_of_id
+from streamfw_core.ids import MAX_ID, are_words, text_of_id
 
 if TYPE_CHECKING:
     from streamfw_core.activity import Activity
@@ -160,7 +160,7 @@ def wire_owner(owner: Any, what: str = "user id") -> Owner:
 
 def wire_owners(owners: list[Any], what: str = "user id") -> list[Owner]:
     """Many owners as messages carry them; a list of plain integers and texts is passed on as it is."""
-    return [owner if type(owner) is int and -(2**63) <= owner < 2**63 else wire_owner(owner, what) for owner in owners]
+    return owners if are_words(owners) else [wire_owner(owner, what) for owner in owners]
 
 
 def _why(data: bytes, error: Exception) -> str:

@@ -245,61 +245,63 @@ end
 
 local added_total, removed_total, failures, changes = 0, 0, {}, {}
 
--- Fan-out's case: one entry that is newer than what the feed has.
-local quick = #puts == 1 and #removes == 0 and #updates == 0 and not has_notes and not has_floors and not report and keep > 0
-local pushed, time, digest
-if quick then
-  pushed = element_of(puts[1].id, puts[1].stamp)
-  local high
-  high, time, digest = unpack_numbers('>I2I6I8', puts[1].id)
-  quick = high == 0
+local function failed(index, failure)
+  failures[#failures + 1] = index
+  failures[#failures + 1] = words(failure)
 end
 
-for index = 1, feeds do
-  local at = first + index - 1
-  local key, payloads = KEYS[at], inline and KEYS[at + feeds] or nil
-  local newest, appended = nil, false
-  if quick then
-    newest = redis.pcall('LINDEX', key, -1)
-    if newest == false then
-      appended = true
-    elseif type(newest) == 'string' and (#newest == SHORT or #newest == LONG) then
-      local its_high, its_time, its_digest = 0, nil, nil
-      if #newest == SHORT then
-        its_time, its_digest = unpack_numbers('>I6I8', newest)
+local function write_slowly(index, key, payloads)
+  local worked, added, removed = pcall(write, key, payloads)
+  if not worked then return failed(index, added) end
+  added_total, removed_total = added_total + #added, removed_total + #removed
+  if report and #added + #removed > 0 then
+    changes[#changes + 1] = index
+    changes[#changes + 1] = table.concat(added)
+    changes[#changes + 1] = table.concat(removed)
+  end
+end
+
+-- Fan-out's case: one entry that is newer than what the feeds have. Everything is at hand and nothing is a number that
+-- Redis would have to turn into a text, which is what takes longest otherwise.
+local function append_to_all(id, stamp, payload)
+  local call, unpack_numbers, KEYS, full = redis.pcall, unpack_numbers, KEYS, keep + SLACK
+  local pushed = element_of(id, stamp)
+  local _, time, digest = unpack_numbers('>I2I6I8', id)
+  for index = 1, feeds do
+    local key = KEYS[first + index - 1]
+    local newest, newer = call('LINDEX', key, '-1'), false
+    if not newest then
+      newer = true
+    elseif #newest == SHORT then
+      local its_time, its_digest = unpack_numbers('>I6I8', newest)
+      newer = its_time < time or (its_time == time and its_digest < digest)
+    elseif #newest == LONG then
+      local high, its_time, its_digest = unpack_numbers('>I2I6I8', newest)
+      newer = high == 0 and (its_time < time or (its_time == time and its_digest < digest))
+    end
+    local payloads = inline and KEYS[first + feeds + index - 1] or nil
+    if not newer then
+      write_slowly(index, key, payloads)
+    else
+      local stored = not inline or call('HSET', payloads, id, NEVER .. payload)
+      local length = type(stored) == 'table' and stored or call('RPUSH', key, pushed)
+      if type(length) == 'table' then
+        failed(index, length)
       else
-        its_high, its_time, its_digest = unpack_numbers('>I2I6I8', newest)
+        added_total = added_total + 1
+        if length > full then pop_oldest(key, 'list', payloads, length - keep) end
+        if length > LONGEST_LIST and keep > LONGEST_LIST then to_set(key) end
       end
-      appended = its_high == 0 and (its_time < time or (its_time == time and its_digest < digest))
     end
   end
-  if appended then
-    local done = not payloads or redis.pcall('HSET', payloads, puts[1].id, NEVER .. puts[1].payload)
-    if type(done) == 'table' and done.err then
-      failures[#failures + 1], failures[#failures + 2] = index, done.err
-    else
-      local length = redis.pcall('RPUSH', key, pushed)
-      if type(length) == 'table' then
-        failures[#failures + 1], failures[#failures + 2] = index, length.err
-      else
-        if length > keep + SLACK then pop_oldest(key, 'list', payloads, length - keep) end
-        if length > LONGEST_LIST and keep > LONGEST_LIST then to_set(key) end
-        added_total = added_total + 1
-      end
-    end
-  else
-    local worked, added, removed = pcall(write, key, payloads)
-    if not worked then
-      failures[#failures + 1] = index
-      failures[#failures + 1] = words(added)
-    else
-      added_total, removed_total = added_total + #added, removed_total + #removed
-      if report and #added + #removed > 0 then
-        changes[#changes + 1] = index
-        changes[#changes + 1] = table.concat(added)
-        changes[#changes + 1] = table.concat(removed)
-      end
-    end
+end
+
+local one = #puts == 1 and #removes == 0 and #updates == 0 and puts[1]
+if one and keep > 0 and not (has_notes or has_floors or report) and one.id:sub(1, 2) == '\0\0' then
+  append_to_all(one.id, one.stamp, one.payload)
+else
+  for index = 1, feeds do
+    write_slowly(index, KEYS[first + index - 1], inline and KEYS[first + feeds + index - 1] or nil)
   end
 end
 return {added_total, removed_total, failures, changes}

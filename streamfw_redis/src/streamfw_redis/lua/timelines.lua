@@ -56,15 +56,16 @@ end
 
 -- Deletes the oldest entries, with their payloads.
 local function pop_oldest(key, kind, payloads, number)
-  for left = number, 1, -1000 do
-    local popped
-    if kind == 'list' then
-      popped = redis.call('LPOP', key, math.min(left, 1000))
-    else
-      popped = redis.call('ZRANGE', key, 0, math.min(left, 1000) - 1)
-      redis.call('ZREMRANGEBYRANK', key, 0, math.min(left, 1000) - 1)
+  if payloads then
+    for first = 0, number - 1, 1000 do
+      local last = math.min(first + 1000, number) - 1
+      redis.call('HDEL', payloads, unpack(ids_of(redis.call(kind == 'zset' and 'ZRANGE' or 'LRANGE', key, first, last))))
     end
-    if payloads and popped and #popped > 0 then redis.call('HDEL', payloads, unpack(ids_of(popped))) end
+  end
+  if kind == 'zset' then
+    redis.call('ZREMRANGEBYRANK', key, 0, number - 1)
+  else
+    redis.call('LTRIM', key, number, -1)
   end
 end
 
