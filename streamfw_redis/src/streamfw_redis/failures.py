@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Iterator
+from typing import TypeVar
+
 from redis import exceptions
 from streamfw_core.errors import StorageError
 
-__all__ = ["failed", "may_pass", "was_sent"]
+__all__ = ["at", "code_of", "failed", "may_pass", "not_replicated", "redirect_of", "where_of"]
+
+Failure = TypeVar("Failure", bound=BaseException)
 
 HINTS = {
     "NOAUTH": "it wants a password: set `password` (and `username`) in the storage's options",
@@ -13,65 +19,139 @@ HINTS = {
     "NOPERM": "the user in the storage's options may not do this: see the page on Redis for what it must be allowed",
     "OOM": "it is full (maxmemory): nothing was written; give it more memory, or delete something",
     "MISCONF": "it cannot save to its disk and therefore takes no writes: see its log",
-    "WRONGTYPE": "a key of this storage has a value of another type, so something else wrote to it: look with `redis-cli TYPE KEY`",
+    "WRONGTYPE": "something else wrote to a key of this storage, which has a value of another type: `redis-cli TYPE KEY` tells",
     "READONLY": "it is a replica and takes no writes: name the master, or use redis+sentinel:// or redis+cluster://",
-    "LOADING": "it is still loading its data",
-    "CLUSTERDOWN": "the cluster has no master for some slots",
+    "LOADING": "it is still loading its data: wait, or set a longer `retry_for`",
+    "MASTERDOWN": "it is a replica that has lost its master",
+    "CLUSTERDOWN": "the cluster has no master for some slots: see `redis-cli cluster info`",
+    "MOVED": "it is a node of a cluster: use redis+cluster://",
+    "CROSSSLOT": "it is a node of a cluster: use redis+cluster://",
+    "TRYAGAIN": "a slot is being moved, which took longer than `retry_for`: the same will work when it has moved",
+    "NOREPLICAS": "too few replicas are there or keep up: the write may be lost with the master, and must be tried again",
+    "BUSY": "somebody's script runs for too long: see its log",
+    "NO_CLUSTER": "it is not in cluster mode: use redis://",
+    "NO_MASTER": "is `service` the name that the sentinels know, and are `nodes` sentinels?",
+    "TLS": "is it TLS that this port speaks, and do `ssl_ca_certs` and the like in `driver_options` fit its certificate?",
+    "NO_REDIS": "what answers at this address is no Redis: look at `host`, `port` and `tls`",
+    "SLOW": "it did not answer within `timeout` or `connect_timeout`: is it stopped, overloaded, or behind a firewall?",
+    "UNREACHABLE": "is it running, and are `host` and `port`, or `nodes`, right?",
 }
+"""By the first word of the answer, or by a word of ours."""
 
-PASSING = ("LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "MOVED", "ASK", "BUSY", "NOREPLICAS")
+PASSING = frozenset(
+    ("LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "MOVED", "ASK", "BUSY", "NOREPLICAS", "NOSCRIPT")
+)
 """What may be different in a moment."""
+
+_CLASSES = (
+    # The driver takes the word off where it has a class for it; which ones it has depends on its version.
+    (exceptions.NoScriptError, "NOSCRIPT"),
+    (exceptions.ReadOnlyError, "READONLY"),
+    (exceptions.BusyLoadingError, "LOADING"),
+    (exceptions.OutOfMemoryError, "OOM"),
+    (exceptions.NoPermissionError, "NOPERM"),
+    (exceptions.MovedError, "MOVED"),
+    (exceptions.AskError, "ASK"),
+    (exceptions.TryAgainError, "TRYAGAIN"),
+    (exceptions.MasterDownError, "MASTERDOWN"),
+    (exceptions.ClusterDownError, "CLUSTERDOWN"),
+    (exceptions.ClusterCrossSlotError, "CROSSSLOT"),
+)
+_NETWORK = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+_AT = "Redis at "
 
 
 def code_of(error: BaseException) -> str:
     """The first word of what a server answered, or ''."""
     text = str(error)
-    # redis-py takes the word off where it has a class for it.
-    names = {
-        exceptions.NoScriptError: "NOSCRIPT",
-        exceptions.ReadOnlyError: "READONLY",
-        exceptions.BusyLoadingError: "LOADING",
-        exceptions.OutOfMemoryError: "OOM",
-        exceptions.NoPermissionError: "NOPERM",
-        exceptions.AuthenticationError: "WRONGPASS",
-        exceptions.MovedError: "MOVED",
-        exceptions.AskError: "ASK",
-        exceptions.TryAgainError: "TRYAGAIN",
-        exceptions.ClusterDownError: "CLUSTERDOWN",
-        exceptions.MasterDownError: "MASTERDOWN",
-    }
-    for kind, name in names.items():
+    if isinstance(error, exceptions.AuthenticationError):
+        return "NOAUTH" if "required" in text else "WRONGPASS"
+    for kind, code in _CLASSES:
         if isinstance(error, kind):
-            return name
+            return code
+    if isinstance(error, _NETWORK):
+        return ""
     first = text.partition(" ")[0]
-    if first.isupper():
+    if first in HINTS or first in PASSING:
         return first
-    return next((code for code in (*PASSING, *HINTS) if f"{code} " in text), "")
+    # What fails in a script has its word in the middle of the text before Redis 7.
+    return next((code for code in HINTS if f" {code} " in text), "")
 
 
 def may_pass(error: BaseException) -> bool:
     """Whether the same request may succeed in a moment."""
-    if isinstance(error, exceptions.AuthenticationError):
+    if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError) or _in_tls(error):
         return False
-    return isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError) or code_of(error) in PASSING
+    return isinstance(error, _NETWORK) or code_of(error) in PASSING
 
 
-def was_sent(error: BaseException) -> bool:
-    """Whether a request with this error may have been executed all the same."""
-    return isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError)
+def not_replicated(reached: object, wanted: int, seconds: float) -> exceptions.ResponseError:
+    """The error of writes that too few replicas have."""
+    return exceptions.ResponseError(
+        f"NOREPLICAS {reached} of {wanted} replicas have what was written after {seconds:g} s"
+    )
+
+
+def at(address: str, error: Failure) -> Failure:
+    """The error, with a note that says which server it is from."""
+    error.add_note(f"{_AT}{address}")
+    return error
+
+
+def where_of(error: BaseException) -> str:
+    """The address of the server that an error is from, or ''."""
+    notes = [note for note in getattr(error, "__notes__", ()) if note.startswith(_AT)]
+    return notes[0][len(_AT) :] if notes else ""
+
+
+def redirect_of(error: BaseException) -> tuple[int, str, int]:
+    """Which slot MOVED or ASK is about, and the address that it names. A host that is left out is the one that answered."""
+    slot, named = str(error).split(" ")[-2:]
+    host, _, port = named.rpartition(":")
+    return int(slot), host or where_of(error).rpartition(":")[0], int(port)
 
 
 def failed(error: BaseException, storage: str, where: str, what: str) -> StorageError:
     """The error for the caller.
 
-    :param where: the server, such as `localhost:6379`.
+    :param where: the server, such as `localhost:6379`, when the error does not say it.
     :param what: the feed, the namespace or the operation that it concerns.
     """
-    hint = HINTS.get(code_of(error), "")
-    words = f"{type(error).__name__}: {error}" if not isinstance(error, exceptions.ResponseError) else str(error)
+    hint = HINTS.get(code_of(error) or _kind_of(error), "")
+    words = str(error) if isinstance(error, exceptions.ResponseError) else f"{type(error).__name__}: {error}"
     made = StorageError(
-        f"storage {storage!r} (Redis at {where}) failed in {what}: {words}{f'. The server: {hint}' if hint else ''}",
+        f"storage {storage!r} (Redis at {where_of(error) or where}) failed in {what}: {words.rstrip('.')}."
+        f"{f' The server: {hint}' if hint else ''}",
         storage=storage,
     )
     made.__cause__ = error
     return made
+
+
+def _kind_of(error: BaseException) -> str:
+    """What failed where no server said a word."""
+    if _in_tls(error):
+        return "TLS"
+    if type(error).__name__ == "MasterNotFoundError":
+        return "NO_MASTER"
+    if isinstance(error, exceptions.InvalidResponse):
+        return "NO_REDIS"
+    if isinstance(error, exceptions.ResponseError):
+        return "NO_CLUSTER" if "cluster support disabled" in str(error) else ""
+    if isinstance(error, exceptions.TimeoutError | TimeoutError):
+        return "SLOW"
+    return "UNREACHABLE" if isinstance(error, exceptions.ConnectionError | OSError) else ""
+
+
+def _in_tls(error: BaseException) -> bool:
+    """Whether the handshake failed, which trying again does not change."""
+    return any(
+        isinstance(cause, ssl.SSLCertVerificationError) or getattr(cause, "reason", None) == "WRONG_VERSION_NUMBER"
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -11,7 +11,7 @@ from streamfw_redis.keys import Keys
 from streamfw_redis.scripts import command
 from streamfw_redis.servers import Servers
 from streamfw_redis.servers.pool import Pool
-from streamfw_redis.servers.running import exchange
+from streamfw_redis.servers.running import ask
 
 __all__ = ["flush"]
 
@@ -23,30 +23,35 @@ def flush(servers: Servers, keys: Keys, namespace: str) -> None:
 
     :raises StorageError: a server failed; what was deleted until then is gone, and flushing again goes on.
     """
+    what = f"flushing {namespace!r}"
+    try:
+        # What moves to another node meanwhile could be missed on both, so a cluster is walked until nothing is found.
+        while _flush_all(servers, keys, namespace, what) and keys.buckets:
+            pass
+    except (RedisError, OSError) as error:
+        raise failed(error, servers.name, servers.where, what) from error
+
+
+def _flush_all(servers: Servers, keys: Keys, namespace: str, what: str) -> int:
+    """How many keys were deleted."""
+    deleted = 0
     for pool in servers.every_master():
-        try:
-            _flush_one(pool, keys, namespace)
-        except (RedisError, OSError) as error:
-            raise failed(error, servers.name, pool.address, f"flushing {namespace!r}") from error
-
-
-def _flush_one(pool: Pool, keys: Keys, namespace: str) -> None:
-    for pattern, exact in keys.of_namespace(namespace):
-        for found in _scan(pool, pattern):
-            ours = [key for key in found if exact.match(key)]
-            # One by one, as on a cluster keys of several slots cannot be named in one command.
-            for _, reply in exchange(pool, (command(b"UNLINK", key) for key in ours), by_source=False):
-                if isinstance(reply, BaseException):
-                    raise reply
+        for pattern, exact in keys.of_namespace(namespace):
+            for found in _scan(pool, pattern):
+                ours = [key for key in found if exact.match(key)]
+                # One by one, as on a cluster keys of several slots cannot be named in one command.
+                replies = servers.run(command(b"UNLINK", key, bucket=keys.bucket_of(key)) for key in ours).values
+                for reply in replies:
+                    if isinstance(reply, BaseException):
+                        raise failed(reply, servers.name, servers.where, what)
+                deleted += sum(replies)
+    return deleted
 
 
 def _scan(pool: Pool, pattern: bytes) -> Iterator[list[bytes]]:
     cursor = b"0"
     while True:
-        [(_, reply)] = exchange(pool, [command(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", KEYS_PER_STEP)], by_source=False)
-        if isinstance(reply, BaseException):
-            raise reply
-        cursor, found = reply
+        [(cursor, found)] = ask(pool, [command(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", KEYS_PER_STEP)])
         yield found
         if cursor == b"0":
             return

@@ -16,7 +16,7 @@ __all__ = ["GROUPS", "ORDER", "PAYLOADS", "TIMELINE", "Keys"]
 
 TIMELINE, PAYLOADS, GROUPS, ORDER = b"f:", b"p:", b"g:", b"z:"
 """What a feed consists of: a letter that follows the prefix, and the feed's key."""
-RECORD, NOTE, FLOORS = b"a:", b"n:", b"c:"
+RECORD, NOTE, FLOORS, WITNESS = b"a:", b"n:", b"c:", b"w:"
 
 _OWNER = rb"[A-Za-z0-9_.~%-]*"
 _ID = rb"[0-9a-f]{32}"
@@ -45,6 +45,13 @@ class Keys:
         """What all keys of a bucket begin with."""
         return self._starts[bucket]
 
+    def bucket_of(self, name: bytes) -> int:
+        """The bucket that the name of a key is in."""
+        if not self.buckets:
+            return 0
+        tag = name[len(self.prefix) :].partition(b"}")[0]
+        return int(tag.removeprefix(b"{b"))
+
     def bucket_of_feed(self, key: bytes) -> int:
         return crc32(key) % self.buckets if self.buckets else 0
 
@@ -66,6 +73,10 @@ class Keys:
     def floors(self, bucket: int, namespace: bytes) -> bytes:
         """Where the feeds of a feed class were cut."""
         return b"%b%b%b" % (self._starts[bucket], FLOORS, namespace)
+
+    def witness(self, bucket: int) -> bytes:
+        """What is written only to see that replicas get it."""
+        return self._starts[bucket] + WITNESS
 
     def of_namespace(self, namespace: str) -> Iterator[tuple[bytes, re.Pattern[bytes]]]:
         """Everything under a namespace: patterns for SCAN, and what a key must match beside, as those let more through."""

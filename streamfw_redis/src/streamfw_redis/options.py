@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import field, frozen
-from attrs.validators import and_, ge, gt, le, lt
+from attrs.validators import and_, ge, gt, le, optional
 from streamfw_core.errors import Problem, SettingsError
 from streamfw_core.settings import structure_options
 
-__all__ = ["Mode", "Options", "parse"]
+__all__ = ["Mode", "Options", "address", "parse"]
 
 TEN_DAYS = 864_000.0
 CLUSTER_BUCKETS = 128
@@ -43,7 +43,11 @@ class Options:
     :param timeout: seconds that one answer may take.
     :param connect_timeout: seconds that connecting may take.
     :param retry_for: seconds for which an operation is tried again that met a server which restarts, fails over or moves a slot.
-    :param driver_options: more arguments for redis-py's connections, such as `ssl_ca_certs` or `client_name`.
+    :param wait_replicas: how many replicas must have a write before it counts. Replication does not wait by itself, so with 0 a
+        write that was acknowledged is lost when its master dies at once. With more, writes fail while so many are not there.
+        Replicas get half of `timeout` for it.
+    :param driver_options: more arguments for redis-py's connections, such as `ssl_ca_certs` or `client_name`;
+        on a cluster also `address_remap`, a function from the (host, port) of a node to the one that is used here.
     """
 
     host: str = "localhost"
@@ -55,14 +59,16 @@ class Options:
     db: int = field(default=0, validator=ge(0))
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    sentinel_username: str | None = None
     sentinel_password: str | None = field(default=None, repr=False)
     tls: bool = False
     prefix: str = "streamfw:"
-    buckets: int | None = field(default=None, validator=lambda *given: _check_buckets(*given))
+    buckets: int | None = field(default=None, validator=optional(and_(ge(0), le(16_384))))
     tombstone_ttl: float = field(default=TEN_DAYS, validator=gt(0))
     timeout: float = field(default=5.0, validator=gt(0))
     connect_timeout: float = field(default=2.0, validator=gt(0))
     retry_for: float = field(default=10.0, validator=ge(0))
+    wait_replicas: int = field(default=0, validator=ge(0))
     driver_options: Mapping[str, Any] = field(factory=dict, repr=False)
 
     @property
@@ -71,16 +77,6 @@ class Options:
         if self.buckets is None:
             return CLUSTER_BUCKETS if self.mode is Mode.CLUSTER else 0
         return self.buckets
-
-
-def _check_buckets(_: object, __: object, value: int | None) -> None:
-    if value is not None:
-        ge(0)(None, _named("buckets"), value)
-        lt(16_385)(None, _named("buckets"), value)
-
-
-def _named(name: str) -> Any:
-    return type("Named", (), {"name": name})
 
 
 def parse(name: str, options: Mapping[str, object]) -> Options:
@@ -102,13 +98,19 @@ def parse(name: str, options: Mapping[str, object]) -> Options:
 def _problems(options: Options, path: str) -> list[Problem]:
     found = []
     if set("{}") & set(options.prefix):
-        found.append(Problem(f"{path}.prefix", "must not contain braces, which choose a slot of a cluster", "such as 'feeds:'"))
+        found.append(
+            Problem(f"{path}.prefix", "must not contain braces, which choose a slot of a cluster", "such as 'feeds:'")
+        )
     if options.mode is Mode.CLUSTER and options.tags == 0:
-        found.append(Problem(f"{path}.buckets", "must be 1 or more on a cluster", f"leave it out for {CLUSTER_BUCKETS}"))
+        found.append(
+            Problem(f"{path}.buckets", "must be 1 or more on a cluster", f"leave it out for {CLUSTER_BUCKETS}")
+        )
     if options.mode is Mode.CLUSTER and options.db:
         found.append(Problem(f"{path}.db", "must be 0: a cluster has one database", "leave it out"))
     if options.mode is Mode.SENTINEL and not options.nodes:
-        found.append(Problem(f"{path}.nodes", "must name the sentinels", "such as ['10.0.0.1:26379', '10.0.0.2:26379']"))
+        found.append(
+            Problem(f"{path}.nodes", "must name the sentinels", "such as ['10.0.0.1:26379', '10.0.0.2:26379']")
+        )
     found += [
         Problem(f"{path}.nodes", f"must be a list of 'host:port', has {node!r}", "such as ['10.0.0.1:6379']")
         for node in options.nodes
@@ -117,9 +119,9 @@ def _problems(options: Options, path: str) -> list[Problem]:
     return found
 
 
-_NUMBERS = {"db": int, "port": int, "buckets": int}
+_NUMBERS = {"db", "port", "buckets", "wait_replicas"}
 _SECONDS = {"tombstone_ttl", "timeout", "connect_timeout", "retry_for"}
-_TEXTS = {"prefix", "username", "password", "sentinel_password", "service"}
+_TEXTS = {"prefix", "username", "password", "sentinel_username", "sentinel_password", "service"}
 
 
 def _from_url(url: str, path: str) -> dict[str, object]:
@@ -165,6 +167,12 @@ def _read_url(url: str) -> dict[str, object]:
             known = ", ".join(sorted({*_NUMBERS, *_SECONDS, *_TEXTS}))
             raise ValueError(f"its query has {key!r}, and may have {known}; for others give a mapping of options")
     return said
+
+
+def address(node: str) -> tuple[str, int]:
+    """Host and port of `"host:port"`; an IPv6 address may have its brackets."""
+    host, _, port = node.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def _with_port(node: str, port: int) -> str:

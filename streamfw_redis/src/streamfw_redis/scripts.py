@@ -12,7 +12,10 @@ from attrs import field, frozen
 
 from streamfw_redis.packing import bulk
 
-__all__ = ["Call", "Script", "command", "script"]
+__all__ = ["Call", "Script", "call", "command", "known", "script"]
+
+READING = {"read", "count", "locate", "find", "load"}
+"""The last word in the names of scripts that write nothing."""
 
 
 @frozen
@@ -22,9 +25,11 @@ class Script:
     name: str
     source: bytes
     sha: bytes = field(init=False)
+    writes: bool = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "sha", sha1(self.source, usedforsecurity=False).hexdigest().encode())
+        object.__setattr__(self, "writes", self.name.rpartition("_")[2] not in READING)
 
 
 class Call(NamedTuple):
@@ -40,6 +45,11 @@ class Call(NamedTuple):
     size: int
     tail: bytes
     bucket: int | None
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something; plain commands of ours do not."""
+        return self.script is not None and self.script.writes
 
     def by_hash(self) -> bytes:
         if self.script is None:
@@ -58,10 +68,20 @@ def command(*parts: bytes, bucket: int | None = 0) -> Call:
     return Call(None, len(parts), bulk(parts), bucket)
 
 
+_known: list[Script] = []
+
+
 @cache
 def script(name: str, *libraries: str) -> Script:
     """A script by the name of its file, after the libraries that it uses."""
-    return Script(name, b"".join(_source(part) for part in ("shared", *libraries, name)))
+    made = Script(name, b"".join(_source(part) for part in ("shared", *libraries, name)))
+    _known.append(made)
+    return made
+
+
+def known() -> list[Script]:
+    """All scripts that were made in this process."""
+    return [*_known]
 
 
 def call(script: Script, bucket: int, keys: Iterable[bytes], arguments: Iterable[bytes]) -> Call:

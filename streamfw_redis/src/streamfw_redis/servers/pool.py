@@ -3,71 +3,119 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import RedisError
 
 from streamfw_redis.options import Options
 
-__all__ = ["Pool", "connection_arguments"]
+__all__ = ["Pool", "connection_arguments", "kind_of"]
+
+MOST_IDLE = 64
+"""How many connections are kept that nobody uses: as many as threads once needed at the same time, but no more than these."""
+FRESH = 0.1
+"""Seconds after its last use in which a connection is taken to be open: asking the socket costs a tenth of a small request."""
+
+Greeting = Callable[[Any, str], None]
+"""What is done with the first connection to a server, before anything else is sent; it gets the address too."""
 
 
 class Pool:
-    """Idle connections. A connection is used by one thread at a time; there are as many as threads need at once.
+    """Idle connections to one server. A connection is used by one thread at a time."""
 
-    That one was closed by the server meanwhile shows when it is used: whoever uses it tries again with a new one.
-    redis-py's own pool asks the socket before each use, which costs as much as a small request.
-    """
-
-    def __init__(self, address: str, kind: type[Any], arguments: Mapping[str, Any]) -> None:
+    def __init__(
+        self, address: str, kind: type[Any], arguments: Mapping[str, Any], greeting: Greeting | None = None
+    ) -> None:
         self.address = address
         self._kind = kind
         self._arguments = arguments
-        self._idle: deque[Any] = deque()
+        self._greeting = greeting
+        self._greeted = False
+        self._idle: deque[tuple[Any, float]] = deque()
         self._pid = os.getpid()
 
     @classmethod
-    def of(cls, options: Options, host: str, port: int) -> Pool:
+    def of(cls, options: Options, host: str, port: int, greeting: Greeting | None = None) -> Pool:
         """Of the server at an address."""
         arguments = connection_arguments(options)
         if options.unix_socket is not None:
-            return cls(options.unix_socket, UnixDomainSocketConnection, {**arguments, "path": options.unix_socket})
-        kind = SSLConnection if options.tls else Connection
-        return cls(f"{host}:{port}", kind, {**arguments, "host": host, "port": port})
+            return cls(options.unix_socket, kind_of(options), {**arguments, "path": options.unix_socket}, greeting)
+        return cls(f"{host}:{port}", kind_of(options), {**arguments, "host": host, "port": port}, greeting)
 
     def take(self) -> Any:
-        """A connection; it is given back, or closed after an error."""
+        """A connection; it is given back after use, or closed after an error.
+
+        One that the server closed meanwhile is not returned, so whatever was sent to a returned one may have arrived.
+        """
         if self._pid != os.getpid():
             # The sockets are shared with the parent: whoever reads first would take the other's answers.
-            self._idle, self._pid = deque(), os.getpid()
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._kind(**self._arguments)
+            self._idle, self._pid, self._greeted = deque(), os.getpid(), False
+        while True:
+            try:
+                connection, used = self._idle.pop()
+            except IndexError:
+                return self._make()
+            if time.monotonic() - used < FRESH or _is_open(connection):
+                return connection
+            connection.disconnect()
 
     def give_back(self, connection: Any) -> None:
-        if self._pid == os.getpid():
-            self._idle.append(connection)
+        """Keep a connection on which nothing is left to be read."""
+        if self._pid == os.getpid() and len(self._idle) < MOST_IDLE:
+            self._idle.append((connection, time.monotonic()))
+        else:
+            connection.disconnect()
 
     def close(self) -> None:
         """Close what is idle."""
         if self._pid != os.getpid():
             return
         while self._idle:
-            self._idle.pop().disconnect()
+            self._idle.pop()[0].disconnect()
+
+    def _make(self) -> Any:
+        connection = self._kind(**self._arguments)
+        connection.connect()
+        if self._greeting is not None and not self._greeted:
+            try:
+                self._greeting(connection, self.address)
+            except BaseException:
+                connection.disconnect()
+                raise
+            self._greeted = True
+        return connection
+
+
+def kind_of(options: Options) -> type[Any]:
+    """The class of connections."""
+    if options.unix_socket is not None:
+        return UnixDomainSocketConnection
+    return SSLConnection if options.tls else Connection
 
 
 def connection_arguments(options: Options) -> dict[str, Any]:
     """What redis-py's connections are made with, beside the address."""
-    return {
+    arguments: dict[str, Any] = {
         "db": options.db,
         "username": options.username,
         "password": options.password,
         "socket_timeout": options.timeout,
         "socket_connect_timeout": options.connect_timeout,
-        "socket_keepalive": True,
         "client_name": "streamfw",
-        **options.driver_options,
+        "protocol": 2,  # the same answers from every version of server and driver, and no HELLO
     }
+    if options.unix_socket is None:
+        arguments["socket_keepalive"] = True
+    return arguments | {key: value for key, value in options.driver_options.items() if key != "address_remap"}
+
+
+def _is_open(connection: Any) -> bool:
+    """Whether an idle connection can be used: there is nothing to be read, not even its end."""
+    try:
+        return not connection.can_read(timeout=0)
+    except (RedisError, OSError):
+        return False

@@ -7,28 +7,33 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from itertools import repeat
 from typing import Any, NamedTuple
 
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 
-from streamfw_redis.failures import may_pass, was_sent
+from streamfw_redis.failures import at, code_of, may_pass, not_replicated
+from streamfw_redis.keys import Keys
 from streamfw_redis.options import Options
-from streamfw_redis.scripts import Call
+from streamfw_redis.scripts import Call, command
+from streamfw_redis.servers.line import Line
 from streamfw_redis.servers.pool import Pool
 
-__all__ = ["Replies", "Servers"]
+__all__ = ["Replies", "Servers", "ask"]
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
+REDIRECTS = {"MOVED", "ASK", "NOSCRIPT"}
+"""With these the server says what to do instead, and there is nothing to wait for."""
+ASKING = b"*1\r\n$6\r\nASKING\r\n"
 
 
 class Replies(NamedTuple):
     """What came back.
 
     :param values: for each call the reply, or the driver's error when it failed for good.
-    :param uncertain: whether a call was sent again that may have been executed before.
+    :param uncertain: whether a call may have been executed twice, as it was sent again after its first reply was lost.
     """
 
     values: list[Any]
@@ -36,46 +41,107 @@ class Replies(NamedTuple):
 
 
 class Servers(ABC):
-    """Requests of one storage. Every call must be idempotent: one whose connection broke is sent again."""
+    """Requests of one storage. Every call must be idempotent: one whose connection broke is sent again.
+
+    There is no lock: threads share what is idle in the pools, and each learns by itself where things are.
+    """
 
     def __init__(self, name: str, options: Options) -> None:
         self.name = name
         self.options = options
+        self._keys = Keys(options.prefix.encode(), options.tags)
 
     def run(self, calls: Iterable[Call]) -> Replies:
         """Send each call as soon as it is made, so that the server works while the next is packed; then read all replies."""
-        sent = self._exchange(calls, by_source=False)
-        values = [reply for _, reply in sent]
+        made, values, lost = self._exchange(calls, repeat(None))
         again = [index for index, value in enumerate(values) if isinstance(value, BaseException)]
         if not again:
             return Replies(values, uncertain=False)
-        return self._again([call for call, _ in sent], values, again)
+        return self._again(made, values, again, lost=lost)
 
-    def _again(self, calls: Sequence[Call], values: list[Any], again: Sequence[int]) -> Replies:
+    def _again(self, calls: Sequence[Call], values: list[Any], again: list[int], *, lost: bool) -> Replies:
+        """Send again what failed and may pass: at once the first time and after redirections, else after a pause."""
         deadline = time.monotonic() + self.options.retry_for
-        uncertain, attempt, pause = False, 0, FIRST_PAUSE
-        while True:
-            missing = [index for index in again if isinstance(values[index], NoScriptError)]
-            passing = [index for index in again if index not in set(missing) and may_pass(values[index])]
-            if not (missing or passing):
-                break
-            if passing:
-                # The first time at once: an idle connection that the server closed is the usual reason.
-                if attempt:
-                    if time.monotonic() >= deadline:
-                        break
-                    logger.info("storage %r: %s; trying again in %.2f s", self.name, values[passing[0]], pause)
-                    time.sleep(pause * random.uniform(0.5, 1))
-                    pause = min(pause * 2, LONGEST_PAUSE)
-                attempt += 1
-                uncertain = uncertain or any(was_sent(values[index]) for index in passing)
-                self._prepare_again([values[index] for index in passing])
-            again = [*missing, *passing]
-            sent = self._exchange((calls[index] for index in again), by_source=bool(missing))
-            for index, (_, reply) in zip(again, sent, strict=True):
+        pause, at_once = FIRST_PAUSE, True
+        while again := [index for index in again if self._may_pass(values[index])]:
+            failures = [values[index] for index in again]
+            if at_once:
+                at_once = False
+            else:
+                if time.monotonic() >= deadline:
+                    break
+                logger.info("storage %r: %s; trying again in %.2f s", self.name, failures[0], pause)
+                time.sleep(pause * random.uniform(0.5, 1))
+                pause = min(pause * 2, LONGEST_PAUSE)
+                at_once = all(code_of(failure) in REDIRECTS for failure in failures)
+            self._learn_from(failures)
+            _, replies, more = self._exchange([calls[index] for index in again], failures)
+            lost = lost or more
+            for index, reply in zip(again, replies, strict=True):
                 values[index] = reply
             again = [index for index in again if isinstance(values[index], BaseException)]
-        return Replies(values, uncertain)
+        return Replies(values, uncertain=lost)
+
+    def _exchange(self, calls: Iterable[Call], met: Iterable[Any]) -> tuple[list[Call], list[Any], bool]:
+        """The calls, the reply or error of each, and whether one may have been executed whose reply does not count.
+
+        :param met: the error that each met before.
+        """
+        lines: dict[Pool, Line] = {}
+        made: list[Call] = []
+        sent: list[tuple[Line | None, Any]] = []
+        try:
+            for call, failure in zip(calls, met, strict=False):
+                made.append(call)
+                try:
+                    pool, asking = self._route(call, failure)
+                except (RedisError, OSError) as unknown:
+                    sent.append((None, unknown))
+                    continue
+                line = lines.get(pool)
+                if line is None:
+                    line = lines[pool] = Line(pool)
+                if asking:
+                    line.send(ASKING)
+                line.send(call.by_source() if isinstance(failure, NoScriptError) else call.by_hash())
+                sent.append((line, asking))
+            for line in lines.values():
+                line.flush()
+            values = [_value(line, known) for line, known in sent]
+        finally:
+            for line in lines.values():
+                line.end()
+        lost = any(line.lost for line in lines.values())
+        if self.options.wait_replicas:
+            lost = self._confirm(made, sent, values) or lost
+        return made, values, lost
+
+    def _confirm(self, made: Sequence[Call], sent: Sequence[tuple[Line | None, Any]], values: list[Any]) -> bool:
+        """Wait until replicas have what was written, and put an error in the place of replies that cannot be relied on.
+
+        :return: whether there is one.
+        """
+        written: dict[Pool, list[int]] = {}
+        for index, (call, (line, _), value) in enumerate(zip(made, sent, values, strict=True)):
+            if line is not None and call.writes and not isinstance(value, BaseException):
+                written.setdefault(line.pool, []).append(index)
+        wanted, patience = self.options.wait_replicas, self.options.timeout / 2
+        wait = command(b"WAIT", b"%d" % wanted, b"%d" % max(1, int(patience * 1000)))
+        failures: dict[Pool, Exception] = {}
+        for pool, indexes in written.items():
+            # WAIT is for what this connection wrote: without a write of its own, it would not wait for what a call
+            # that is sent again, and changes nothing now, wrote through another.
+            witness = self._keys.witness(made[indexes[-1]].bucket or 0)
+            try:
+                _, reached = ask(pool, [command(b"SET", witness, b"", b"PX", b"1000"), wait])
+                if reached < wanted:
+                    failures[pool] = at(pool.address, not_replicated(reached, wanted, patience))
+            except (RedisError, OSError) as failure:
+                failures[pool] = failure
+        for pool, unsafe in failures.items():
+            for index in written[pool]:
+                values[index] = unsafe
+        return bool(failures)
 
     @property
     @abstractmethod
@@ -83,11 +149,14 @@ class Servers(ABC):
         """The address, for messages."""
 
     @abstractmethod
-    def _exchange(self, calls: Iterable[Call], *, by_source: bool) -> list[tuple[Call, Any]]:
-        """Each call with its reply or error."""
+    def _route(self, call: Call, met: BaseException | None) -> tuple[Pool, bool]:
+        """Where a call belongs, and whether ASKING goes before it."""
 
-    def _prepare_again(self, errors: Sequence[BaseException]) -> None:
-        """Before calls are sent again: learn where they belong now."""
+    def _may_pass(self, error: BaseException) -> bool:
+        return may_pass(error)
+
+    def _learn_from(self, errors: Sequence[BaseException]) -> None:  # noqa: B027 (one server is where it is)
+        """Before calls are sent again: find out where they belong now."""
 
     @abstractmethod
     def every_master(self) -> list[Pool]:
@@ -98,44 +167,30 @@ class Servers(ABC):
         """Close connections."""
 
 
-def exchange(pool: Pool, calls: Iterable[Call], *, by_source: bool) -> list[tuple[Call, Any]]:
-    """Send calls through one connection and read the replies. What did not get there has the error instead."""
-    done: list[tuple[Call, Any]] = []
-    connection, error = None, None
-    for call in calls:
-        if error is None:
-            try:
-                connection = connection or pool.take()
-                connection.send_packed_command([call.by_source() if by_source else call.by_hash()], check_health=False)
-            except Exception as failure:  # noqa: BLE001 (reported for each call)
-                error = failure
-        done.append((call, error))
-    if connection is None:
-        return done
-    return _read(pool, connection, done)
+def _value(line: Line | None, known: Any) -> Any:
+    """The reply to the next request of a line, which after ASKING is the second; without a line the error is known."""
+    if line is None:
+        return known
+    if known:
+        line.receive()
+    return line.receive()
 
 
-def _read(pool: Pool, connection: Any, sent: list[tuple[Call, Any]]) -> list[tuple[Call, Any]]:
-    done = []
-    broken: Exception | None = None
-    for call, error in sent:
-        reply: Any = error
-        if error is None:
-            if broken is None:
-                try:
-                    reply = connection.read_response(disable_decoding=True)
-                except ResponseError as failure:
-                    reply = failure
-                except Exception as failure:  # noqa: BLE001 (reported for each call)
-                    reply = broken = failure
-            else:
-                reply = broken
-        else:
-            broken = broken or error
-        done.append((call, reply))
-    if broken is None:
-        pool.give_back(connection)
-    else:
-        with suppress(Exception):
-            connection.disconnect()
-    return done
+def ask(pool: Pool, calls: Iterable[Call]) -> list[Any]:
+    """The replies of one server, whatever it is to the others.
+
+    :raises RedisError: one failed.
+    """
+    line, number = Line(pool), 0
+    try:
+        for call in calls:
+            line.send(call.by_hash())
+            number += 1
+        line.flush()
+        values = [line.receive() for _ in range(number)]
+    finally:
+        line.end()
+    for value in values:
+        if isinstance(value, BaseException):
+            raise value
+    return values

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
+from streamfw_redis.checks import greet
+from streamfw_redis.failures import code_of
 from streamfw_redis.options import Options
 from streamfw_redis.scripts import Call
 from streamfw_redis.servers.pool import Pool
-from streamfw_redis.servers.running import Servers, exchange
+from streamfw_redis.servers.running import Servers
 
 __all__ = ["Single"]
 
@@ -18,14 +17,18 @@ class Single(Servers):
 
     def __init__(self, name: str, options: Options) -> None:
         super().__init__(name, options)
-        self._pool = Pool.of(options, options.host, options.port)
+        self._pool = Pool.of(options, options.host, options.port, greet(name))
 
     @property
     def where(self) -> str:
         return self._pool.address
 
-    def _exchange(self, calls: Iterable[Call], *, by_source: bool) -> list[tuple[Call, Any]]:
-        return exchange(self._pool, calls, by_source=by_source)
+    def _route(self, call: Call, met: BaseException | None) -> tuple[Pool, bool]:
+        return self._pool, False
+
+    def _may_pass(self, error: BaseException) -> bool:
+        # A node of a cluster sends us elsewhere, and nothing changes that.
+        return code_of(error) not in {"MOVED", "ASK"} and super()._may_pass(error)
 
     def every_master(self) -> list[Pool]:
         return [self._pool]
