@@ -19,7 +19,6 @@ TIMELINE, PAYLOADS, GROUPS, ORDER = b"f:", b"p:", b"g:", b"z:"
 RECORD, NOTE, FLOORS, WITNESS = b"a:", b"n:", b"c:", b"w:"
 
 _OWNER = rb"[A-Za-z0-9_.~%-]*"
-_ID = rb"[0-9a-f]{32}"
 
 
 @frozen
@@ -60,10 +59,10 @@ class Keys:
 
     def record(self, namespace: bytes, id: bytes) -> bytes:
         """Of an activity in a namespace; `id` has 16 bytes."""
-        return b"%b%b%b:%b" % (self._starts[self.bucket_of_record(id)], RECORD, namespace, id.hex().encode())
+        return b"%b%b%b:%b" % (self._starts[self.bucket_of_record(id)], RECORD, namespace, id)
 
     def records(self, namespace: bytes, bucket: int = 0) -> bytes:
-        """What the keys of all activities of a namespace begin with; the id in hexadecimal follows."""
+        """What the keys of all activities of a namespace begin with; the 16 bytes of the id follow."""
         return b"%b%b%b:" % (self._starts[bucket], RECORD, namespace)
 
     def note(self, bucket: int, namespace: bytes, id: bytes) -> bytes:
@@ -83,10 +82,10 @@ class Keys:
         text = namespace.encode()
         start = _glob(self.prefix) + (b"{b*}" if self.buckets else b"")
         exact = re.escape(self.prefix) + (rb"\{b\d+\}" if self.buckets else b"")
-        for letter in (RECORD, NOTE):
+        for letter, id in ((RECORD, rb".{16}"), (NOTE, rb"[0-9a-f]{32}")):
             yield (
                 start + letter + _glob(text) + b":*",
-                re.compile(exact + letter + re.escape(text) + b":" + _ID + rb"\Z", re.DOTALL),
+                re.compile(exact + letter + re.escape(text) + b":" + id + rb"\Z", re.DOTALL),
             )
         yield start + FLOORS + _glob(text), re.compile(exact + FLOORS + re.escape(text) + rb"\Z", re.DOTALL)
         with suppress(FeedConflict):  # the namespace of records has no place for an owner

@@ -14,7 +14,7 @@ __all__ = [
     "SHORT",
     "bulk",
     "element",
-    "entry_of",
+    "entries_of",
     "pack_id",
     "pack_stamp",
     "short_element",
@@ -66,16 +66,20 @@ def short_element(id: int, stamp: int) -> bytes | None:
     return None
 
 
-def entry_of(data: bytes) -> Entry:
-    """:raises ValueError: not an element of ours."""
-    length = len(data)
-    if length == SHORT:
-        number = int.from_bytes(data, "big")
-        id = number >> 24
-        return Entry(id, (id >> 64) * 1000 + (number & 0xFFFFFF))
-    if length != LONG:
-        raise ValueError(f"{length} bytes are not an entry of a timeline, which has {SHORT} or {LONG}")
-    return Entry(int.from_bytes(data[:16], "big"), int(_stamp.unpack_from(data, 16)[0]))
+def entries_of(elements: Iterable[bytes]) -> list[Entry]:
+    """:raises ValueError: one of them is not ours."""
+    made, found = tuple.__new__, []
+    for data in elements:
+        if len(data) == SHORT:
+            number = int.from_bytes(data, "big")
+            id, stamp = number >> 24, (number >> 88) * 1000 + (number & 0xFFFFFF)
+        elif len(data) == LONG:
+            id, stamp = int.from_bytes(data[:16], "big"), int.from_bytes(data[16:], "big")
+        else:
+            raise ValueError(f"{len(data)} bytes are not an entry of a timeline, which has {SHORT} or {LONG}")
+        # A page is read more often than anything else; the class's own way takes twice as long.
+        found.append(made(Entry, (id, stamp, None, None, None)))
+    return found
 
 
 def bulk(texts: Iterable[bytes]) -> bytes:

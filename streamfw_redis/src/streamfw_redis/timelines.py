@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from attrs import define
@@ -12,7 +12,7 @@ from streamfw_core.storage import Change, Entry, FeedSpec, Outcome, Page, Query,
 
 from streamfw_redis.answers import Answers
 from streamfw_redis.keys import PAYLOADS, TIMELINE, Keys
-from streamfw_redis.packing import bulk, bulk_between, entry_of, pack_id, pack_stamp, unpack_id
+from streamfw_redis.packing import bulk, bulk_between, entries_of, pack_id, pack_stamp, unpack_id
 from streamfw_redis.scripts import Call, call, script
 
 __all__ = ["Timelines", "bounds", "by_bucket", "lifetime"]
@@ -27,6 +27,7 @@ FEEDS_PER_CALL = 250
 """A chunk is sent in parts, so that the server works on one while the next is packed."""
 ENTRIES_PER_CALL = 1000
 CUT_AT_ONCE = 10_000
+ACTIVITY = ord("A")
 
 
 @define
@@ -100,19 +101,17 @@ class Timelines:
     def _key(self, spec: FeedSpec, owner: str) -> bytes:
         return spec.key(owner).encode()
 
-    def _ask(self, spec: FeedSpec, queries: Sequence[Query], make: Any) -> list[Any]:
+    def _ask(self, spec: FeedSpec, queries: Sequence[Query], make: Callable[[int, Sequence[Query]], Call]) -> list[Any]:
         """One answer for each query, asked with one call for each bucket."""
-        answers: list[Any] = [None] * len(queries)
         if len(queries) == 1:
-            bucket = self.keys.bucket_of_feed(self._key(spec, queries[0].owner))
-            groups = {bucket: [0]}
-        else:
-            groups = {}
-            for index, query in enumerate(queries):
-                groups.setdefault(self.keys.bucket_of_feed(self._key(spec, query.owner)), []).append(index)
+            bucket = self.keys.bucket_of_feed(self._key(spec, queries[0].owner)) if self.keys.buckets else 0
+            return list(self.answers.all((make(bucket, queries),), spec.key(queries[0].owner))[0])
+        groups: dict[int, list[int]] = {}
+        for index, query in enumerate(queries):
+            groups.setdefault(self.keys.bucket_of_feed(self._key(spec, query.owner)), []).append(index)
         calls = [make(bucket, [queries[index] for index in indexes]) for bucket, indexes in groups.items()]
-        what = spec.key(queries[0].owner) if len(queries) == 1 else f"feeds of {spec.name!r}"
-        for indexes, reply in zip(groups.values(), self.answers.all(calls, what), strict=True):
+        answers: list[Any] = [None] * len(queries)
+        for indexes, reply in zip(groups.values(), self.answers.all(calls, f"feeds of {spec.name!r}"), strict=True):
             for index, answer in zip(indexes, reply, strict=True):
                 answers[index] = answer
         return answers
@@ -131,23 +130,23 @@ class Timelines:
 
     def _page(self, spec: FeedSpec, query: Query, reply: Any) -> Page:
         elements, stored = reply
+        if not query.oldest_first:
+            elements.reverse()
+            stored.reverse()
         try:
-            entries = [*map(entry_of, elements)]
+            entries = entries_of(elements)
         except ValueError as error:
             raise self.answers.malformed(spec.key(query.owner), str(error)) from error
-        if not query.oldest_first:
-            entries.reverse()
-            stored.reverse()
         if spec.inline:
-            payloads = [None if value is None else value[8:] for value in stored] or [None] * len(entries)
+            payloads = [None if value is None else value[8:] for value in stored]
             kept = [entry._replace(payload=payload) for entry, payload in zip(entries, payloads, strict=True)]
             return Page(kept, payloads)
         if query.hydrate is None:
             return Page(entries, [None] * len(entries))
         if self.keys.buckets:
             return Page(entries, None)
-        # A tombstone, or what is not ours, is no activity; the first is what is seen now and then.
-        return Page(entries, [value[17:] if value and value[:1] == b"A" else None for value in stored])
+        # What was removed, or is not ours, is no activity.
+        return Page(entries, [value[17:] if value and value[0] == ACTIVITY else None for value in stored])
 
     def _clear_call(
         self, spec: FeedSpec, owner: str, keep: int, stamp: int, ttl: float, start: bytes, last: bytes

@@ -22,10 +22,6 @@ local function stamp_at(text, position)
   return (unpack_numbers('>I8', text, position))
 end
 
-local function hex(id)
-  return string.format('%08x%08x%08x%08x', unpack_numbers('>I4I4I4I4', id))
-end
-
 -- The text of an error that was raised: since Redis 7 it is a table.
 local function words(failure)
   return type(failure) == 'table' and failure.err or tostring(failure)

@@ -9,40 +9,54 @@ local keep, inline, records = tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3]
 local queries = (#ARGV - 3) / 5
 local pages = {}
 
--- The values at many keys or fields, a thousand at a time.
-local function get_all(elements, get)
+-- What is stored of the activities of entries: at keys that begin with `start`, or in fields of a hash.
+local function stored_of(elements, start, hash)
   local found = {}
+  local start_of_short = start .. '\0\0'
   for first = 1, #elements, 1000 do
     local names = {}
-    for index = first, math.min(first + 999, #elements) do names[#names + 1] = id_of(elements[index]) end
-    for _, value in ipairs(get(names)) do found[#found + 1] = value end
+    for index = first, math.min(first + 999, #elements) do
+      local element = elements[index]
+      if #element == SHORT then
+        names[#names + 1] = start_of_short .. element:sub(1, 14)
+      else
+        names[#names + 1] = start .. id_of(element)
+      end
+    end
+    local values = hash and redis.call('HMGET', hash, unpack(names)) or redis.call('MGET', unpack(names))
+    if #elements <= 1000 then return values end
+    for _, value in ipairs(values) do found[#found + 1] = value end
   end
   return found
 end
 
-local function activities(names)
-  for index = 1, #names do names[index] = records .. hex(names[index]) end
-  return redis.call('MGET', unpack(names))
+-- The most usual page: the newest entries of a list. Nil where that is not what is asked for.
+local function newest(key, at)
+  local stop = tonumber(ARGV[at + 1])
+  if not stop or stop > keep or ARGV[at + 2] ~= '' or ARGV[at + 3] ~= '' or ARGV[at + 4] == '1' then return nil end
+  local elements = redis.pcall('LRANGE', key, '-' .. ARGV[at + 1], '-' .. (ARGV[at] + 1))
+  if elements.err then return nil end
+  return elements
+end
+
+local function select_within(key, at)
+  local start, stop = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local kind, length = measure(key)
+  local low, high = window(key, kind, length, keep, ARGV[at + 2], ARGV[at + 3])
+  if ARGV[at + 4] == '1' then
+    return range(key, kind, low + start, stop and math.min(high, low + stop) - 1 or high - 1)
+  end
+  return range(key, kind, stop and math.max(low, high - stop) or low, high - start - 1)
 end
 
 for number = 1, queries do
   local at = 4 + 5 * (number - 1)
-  local key = KEYS[number]
-  local start, stop = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local kind, length = measure(key)
-  local low, high = window(key, kind, length, keep, ARGV[at + 2], ARGV[at + 3])
-  local elements
-  if ARGV[at + 4] == '1' then
-    elements = range(key, kind, low + start, stop and math.min(high, low + stop) - 1 or high - 1)
-  else
-    elements = range(key, kind, stop and math.max(low, high - stop) or low, high - start - 1)
-  end
+  local elements = newest(KEYS[number], at) or select_within(KEYS[number], at)
   local payloads = {}
-  if #elements > 0 and records ~= '' then
-    payloads = get_all(elements, activities)
-  elseif #elements > 0 and inline then
-    local hash = KEYS[number + queries]
-    payloads = get_all(elements, function(names) return redis.call('HMGET', hash, unpack(names)) end)
+  if records ~= '' then
+    payloads = stored_of(elements, records)
+  elseif inline then
+    payloads = stored_of(elements, '', KEYS[number + queries])
   end
   pages[number] = {elements, payloads}
 end
