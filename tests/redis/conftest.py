@@ -1,0 +1,25 @@
+"""Real servers for the tests of the Redis storage."""
+
+from tests.services.fixtures import (
+    redis_binary,
+    redis_certificate,
+    redis_cluster,
+    redis_server,
+    redis_tls_server,
+    shared_services,
+    start_cluster,
+    start_redis,
+    start_sentinels,
+)
+
+__all__ = [
+    "redis_binary",
+    "redis_certificate",
+    "redis_cluster",
+    "redis_server",
+    "redis_tls_server",
+    "shared_services",
+    "start_cluster",
+    "start_redis",
+    "start_sentinels",
+]

