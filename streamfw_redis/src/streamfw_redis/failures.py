@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from typing import TypeVar
@@ -58,6 +59,7 @@ _CLASSES = (
     (exceptions.ClusterCrossSlotError, "CROSSSLOT"),
 )
 _NETWORK = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
+_INSIDE = re.compile(r"\b(?:OOM|MISCONF|WRONGTYPE|READONLY|NOREPLICAS|MASTERDOWN|NOPERM|CLUSTERDOWN)\b")
 _AT = "Redis at "
 
 
@@ -74,8 +76,9 @@ def code_of(error: BaseException) -> str:
     first = text.partition(" ")[0]
     if first in HINTS or first in PASSING:
         return first
-    # What fails in a script has its word in the middle of the text before Redis 7.
-    return next((code for code in HINTS if f" {code} " in text), "")
+    # What fails in a script may have its word in the middle of the text.
+    found = _INSIDE.search(text)
+    return found[0] if found else ""
 
 
 def may_pass(error: BaseException) -> bool:

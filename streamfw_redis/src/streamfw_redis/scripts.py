@@ -14,7 +14,7 @@ from streamfw_redis.packing import bulk
 
 __all__ = ["Call", "Script", "call", "command", "known", "script"]
 
-READING = {"read", "count", "locate", "find", "load"}
+READING = {"read", "count", "locate", "find", "load", "members", "views"}
 """The last word in the names of scripts that write nothing."""
 
 

@@ -23,8 +23,11 @@ local function stamp_at(text, position)
 end
 
 -- The text of an error that was raised: since Redis 7 it is a table.
+-- What no feed can be blamed for is raised again: the client looks for the master, or waits, and sends all once more.
 local function words(failure)
-  return type(failure) == 'table' and failure.err or tostring(failure)
+  local text = type(failure) == 'table' and failure.err or tostring(failure)
+  if text:find('READONLY', 1, true) or text:find('NOREPLICAS', 1, true) then error(text, 0) end
+  return text
 end
 
 -- Calls a command with many arguments, a thousand at a time.

@@ -58,19 +58,19 @@ class Line:
 
     def receive(self) -> Any:
         """The reply to the next request, or the error."""
+        answered = False
+        try:
+            reply = self._failure or self._receive(disable_decoding=True)
+        except ResponseError as failure:
+            reply = at(self.pool.address, failure)
+        except Exception as failure:  # noqa: BLE001 (reported for each request)
+            reply = self._failure = at(self.pool.address, failure)
+            answered = isinstance(failure, BusyLoadingError)  # after which the driver hangs up
+        # What raises something else, such as KeyboardInterrupt, leaves the reply unread.
         self._read += 1
-        if self._failure is None:
-            try:
-                return self._receive(disable_decoding=True)
-            except ResponseError as failure:
-                return at(self.pool.address, failure)
-            except Exception as failure:  # noqa: BLE001 (reported for each request)
-                self._failure = at(self.pool.address, failure)
-                if isinstance(failure, BusyLoadingError):
-                    return failure  # an answer, but the driver hangs up after it
-        if self._read <= self._out:
+        if reply is self._failure and self._read <= self._out and not answered:
             self.lost = True
-        return self._failure
+        return reply
 
     def end(self) -> None:
         """Give the connection back, or close it where replies are left on it."""
