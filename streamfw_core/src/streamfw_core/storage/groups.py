@@ -35,6 +35,7 @@ class Group(NamedTuple):
     :param key: the group's key.
     :param id: its id, which moves with its newest member.
     :param members: the newest members, newest first, at most `spec.view`.
+        A storage need not give back their actors, which activities know: `actor` may be None.
     :param payloads: beside each member the activity's bytes; None for one whose record does not exist.
         None as a whole when hydration was asked for and the storage leaves it to core.
     :param member_count: how many members there are.

@@ -103,6 +103,7 @@ class Entry(NamedTuple):
 
     `payload` is the serialized activity where the feed keeps it inline, else None.
     `group` and `actor` say what it counts for in a grouped feed; a flat entry has None.
+    Of an entry that is read, `actor` may be None there too.
     """
 
     id: int

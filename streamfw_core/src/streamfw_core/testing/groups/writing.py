@@ -6,7 +6,7 @@ import pytest
 
 from streamfw_core.storage.groups import GroupStorage
 from streamfw_core.storage.protocol import Query, Removal, Write
-from streamfw_core.testing.groups.case import GroupCase, at, members_of
+from streamfw_core.testing.groups.case import GroupCase, at, facts, members_of
 from streamfw_core.testing.promises import check, promise, same
 from streamfw_core.testing.storages.bytes import PAYLOADS
 
@@ -159,12 +159,9 @@ class GroupWritingContract(GroupCase):
             members = [self.member(at(number), f"é {number % 2}", f"\0 {number}", stamp=number) for number in range(6)]
             self.join(spec, "a", *members)
             found = [entry for key in ("é 0", "é 1") for entry in self.group(spec, "a", key).members]
-            same(
-                sorted(entry[:2] + entry[3:] for entry in found),
-                [each[:2] + each[3:] for each in members],
-                "C25",
-                "members",
-            )
+            found.sort(key=lambda entry: entry.id)
+            same([each.id for each in found], [each.id for each in members], "C25", "members")
+            same(facts(found), facts(members, found), "C25", "members, with stamps, groups and actors")
 
     @promise("C8")
     def test_a_storage_with_groups_has_all_methods(self) -> None:
