@@ -19,9 +19,12 @@ from streamfw_core.storage import (
     Survives,
     Write,
 )
+from streamfw_core.storage.groups import Group
 
 from streamfw_redis.answers import Answers
 from streamfw_redis.flushing import flush
+from streamfw_redis.group_writes import EXACT_MEMBERS
+from streamfw_redis.groups import Groups
 from streamfw_redis.keys import Keys
 from streamfw_redis.options import Options, parse
 from streamfw_redis.records import Records
@@ -59,11 +62,14 @@ class RedisStorage:
         self.keys = Keys(options.prefix.encode(), options.tags)
         answers = Answers(self.servers)
         self._timelines = Timelines(answers, self.keys)
+        self._groups = Groups(answers, self.keys)
         self._records = Records(answers, self.keys)
         self.capabilities = Capabilities(
             scope=Scope.SHARED,
             survives=Survives.RESTART,
             add_counts=True,
+            cas=True,
+            exact_members=EXACT_MEMBERS,
             one_trip_hydrate=not self.keys.buckets,
             ttl=True,
         )
@@ -72,27 +78,42 @@ class RedisStorage:
         """There is no schema."""
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
-        self._check(spec)
-        return self._timelines.write(spec, writes, self.tombstone_ttl, report=report)
+        return self._of(spec).write(spec, writes, self.tombstone_ttl, report=report)
 
     def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
         self._records.remember(spec, removes, updates, self.tombstone_ttl)
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
-        self._check(spec)
-        return self._timelines.read(spec, queries)
+        return self._flat(spec).read(spec, queries)
 
     def locate(self, spec: FeedSpec, query: Query, ids: Sequence[int]) -> list[int | None]:
-        self._check(spec)
-        return self._timelines.locate(spec, query, ids)
+        return self._flat(spec).locate(spec, query, ids)
 
     def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
-        self._check(spec)
-        return self._timelines.stats(spec, queries)
+        return self._of(spec).stats(spec, queries)
 
     def clear(self, spec: FeedSpec, owners: Sequence[str], *, keep: int, stamp: int) -> None:
-        self._check(spec)
-        self._timelines.clear(spec, owners, keep, stamp, self.tombstone_ttl)
+        self._of(spec).clear(spec, owners, keep, stamp, self.tombstone_ttl)
+
+    def read_groups(self, spec: FeedSpec, queries: Sequence[Query]) -> list[list[Group]]:
+        return self._grouped(spec).read(spec, queries)
+
+    def get_groups(self, spec: FeedSpec, owner: str, keys: Sequence[str], *, hydrate: str | None) -> list[Group | None]:
+        return self._grouped(spec).get(spec, owner, keys, hydrate)
+
+    def groups_of(self, spec: FeedSpec, owner: str, ids: Sequence[int]) -> list[str | None]:
+        return self._grouped(spec).find(spec, owner, ids)
+
+    def mark(
+        self, spec: FeedSpec, owner: str, keys: Sequence[str] | None, *, seen: bool, read: bool, stamp: int
+    ) -> list[str]:
+        return self._grouped(spec).mark(spec, owner, keys, seen=seen, read=read, stamp=stamp)
+
+    def version(self, spec: FeedSpec, owner: str) -> int:
+        return self._grouped(spec).version(spec, owner)
+
+    def swap(self, spec: FeedSpec, owner: str, version: int, write: Write) -> bool:
+        return self._grouped(spec).swap(spec, owner, version, write, self.tombstone_ttl)
 
     def store(self, namespace: str, records: Sequence[Record], *, update: bool = False) -> int | None:
         return self._records.store(namespace, records, self.tombstone_ttl, update=update)
@@ -106,6 +127,15 @@ class RedisStorage:
     def close(self) -> None:
         self.servers.close()
 
-    def _check(self, spec: FeedSpec) -> None:
+    def _of(self, spec: FeedSpec) -> Timelines | Groups:
+        return self._timelines if spec.kind == "flat" else self._groups
+
+    def _flat(self, spec: FeedSpec) -> Timelines:
         if spec.kind != "flat":
-            raise Unsupported(f"storage {self.name!r} keeps flat feeds only so far, feed {spec.name!r} is {spec.kind!r}")
+            raise Unsupported(f"feed {spec.name!r} has groups: read it with read_groups, not read or locate")
+        return self._timelines
+
+    def _grouped(self, spec: FeedSpec) -> Groups:
+        if spec.kind == "flat":
+            raise Unsupported(f"feed {spec.name!r} is flat and has no groups")
+        return self._groups

@@ -1,0 +1,332 @@
+-- Writes to many grouped feeds: the same puts, removals and updates to each.
+--
+-- KEYS: floors, a note for each id that is written, then of all feeds the hashes, the sorted sets, and the payloads where the
+--   feed keeps them inline.
+-- ARGV: keep, inline (0 or 1), report (0 or 1), now (microseconds), ttl (milliseconds), how many bytes of a hash's key stand
+--   before and after the owner, how many members a packed group and a group have at most, the version of a feed that is new,
+--   what tells this write from all others, the version that a feed must have ('': any),
+--   how many notes, groups, puts, removals and updates there are; then of each group: key, digest;
+--   of each put: the number of its note, of its group, id, stamp, actor (and payload); of each removal: note, group (0: any),
+--   id, stamp; of each update: note, group (0: any), id, stamp, payload.
+-- Returns: how many members are new, how many are gone, failures (index of the feed, words, ...),
+--   changes (index of the feed, ids added, ids removed, ...) when they are to be reported, how many feeds had another version.
+
+local keep, inline, report = tonumber(ARGV[1]), ARGV[2] == '1', ARGV[3] == '1'
+local now, ttl = tonumber(ARGV[4]), tonumber(ARGV[5])
+local before_owner, after_owner = tonumber(ARGV[6]), tonumber(ARGV[7])
+local room, exact = tonumber(ARGV[8]), tonumber(ARGV[9])
+local start, tag, expected = tonumber(ARGV[10]), ARGV[11], tonumber(ARGV[12])
+local number_of_notes = tonumber(ARGV[13])
+
+local groups, cursor = {}, 18
+for number = 1, tonumber(ARGV[14]) do
+  groups[number] = {key = ARGV[cursor], field = field_of(ARGV[cursor]), digest = ARGV[cursor + 1]}
+  cursor = cursor + 2
+end
+
+local function take(number, with_actor, with_payload)
+  local taken = {}
+  for index = 1, number do
+    local one = {
+      note = KEYS[1 + tonumber(ARGV[cursor])], group = groups[tonumber(ARGV[cursor + 1])],
+      id = ARGV[cursor + 2], stamp = tonumber(ARGV[cursor + 3]),
+    }
+    cursor = cursor + 4
+    if with_actor then one.actor, cursor = ARGV[cursor], cursor + 1 end
+    if with_payload then one.payload, cursor = ARGV[cursor], cursor + 1 end
+    taken[index] = one
+  end
+  return taken
+end
+local puts = take(tonumber(ARGV[15]), true, inline)
+local removes = take(tonumber(ARGV[16]), false, false)
+local updates = take(tonumber(ARGV[17]), false, inline)
+
+local named = {'v'}
+for number, group in ipairs(groups) do named[number + 1] = group.field end
+local wanted = {}  -- ids that are looked for in all groups
+for _, operations in ipairs({removes, updates}) do
+  for _, operation in ipairs(operations) do
+    if not operation.group then wanted[#wanted + 1] = operation.id end
+  end
+end
+
+local number_of_feeds = (#KEYS - 1 - number_of_notes) / (inline and 3 or 2)
+local first_hash = 2 + number_of_notes
+local first_order, first_payloads = first_hash + number_of_feeds, first_hash + 2 * number_of_feeds
+
+local has_notes = false
+for number = 2, number_of_notes + 1 do has_notes = redis.call('HLEN', KEYS[number]) > 0 or has_notes end
+
+local function owner_of(index) return KEYS[first_hash + index - 1]:sub(before_owner + 1, -after_owner - 1) end
+
+local floors = {}
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local owners = {}
+  for index = 1, number_of_feeds do owners[index] = owner_of(index) end
+  floors = redis.call('HMGET', KEYS[1], unpack(owners))
+end
+
+-- The payloads of an inline feed: 8 bytes for the stamp of an update, 0 for none, and what was serialized.
+local NEVER = pack_stamp(0)
+
+local function updated_at(feed, id, group)
+  local found = redis.call('HGET', feed.payloads, id .. group.key)
+  return found and stamp_at(found, 1) or 0
+end
+
+local function set_payload(feed, id, group, stamp, payload)
+  redis.call('HSET', feed.payloads, id .. group.key, stamp .. payload)
+end
+
+-- Whether and how a put may come in: its payload.
+local function admitted(feed, put)
+  if not has_notes then return true, put.payload end
+  local removed, updated, payload = note_of(put.note, feed.owner)
+  if removed >= put.stamp then return false end
+  return true, updated >= put.stamp and put.payload and payload or put.payload
+end
+
+-- The group of a put that is new in it, which may have to be made; nil: the put came too late.
+local function joined(feed, put)
+  local group = feed.by_key[put.group.key]
+  if group then
+    -- What emptied the feed was before the group began anew.
+    return not is_cut(feed.floors, ALL, put.stamp, now) and group or nil
+  end
+  if is_cut(feed.floors, put.id:sub(1, 8) .. put.group.digest, put.stamp, now) then return nil end
+  group = new_group(put.group.key, put.group.digest)
+  feed.by_key[group.key] = group
+  feed.groups[#feed.groups + 1] = group
+  return group
+end
+
+local function put_all(feed)
+  local fresh = {}
+  for _, put in ipairs(puts) do
+    local may, payload = admitted(feed, put)
+    local group = feed.by_key[put.group.key]
+    local row, offset
+    if may and group then row, offset = find_member(feed, group, put.id) end
+    if may and row then
+      if stamp_at(row, 17) < put.stamp then
+        if inline and updated_at(feed, put.id, group) <= put.stamp then
+          set_payload(feed, put.id, group, NEVER, payload)
+        end
+        replace_stamp(feed, group, row, offset, put.stamp)
+        group.changed = true
+      end
+    elseif may then
+      group = joined(feed, put)
+      if group and add_member(feed, group, put, feed.forgotten) then
+        group.changed = true
+        if not feed.forgotten[put.id] then
+          if inline then set_payload(feed, put.id, group, NEVER, payload) end
+          fresh[#fresh + 1] = {id = put.id, group = group}
+        end
+      end
+    end
+  end
+  return fresh
+end
+
+-- Calls with each group that an operation may concern.
+local function each_holder(feed, operation, visit)
+  local among = feed.groups
+  if operation.group then among = {feed.by_key[operation.group.key]} end
+  for _, group in ipairs(among) do
+    if #group.rows > 0 then
+      local row, offset = find_member(feed, group, operation.id)
+      if row then visit(group, row, offset) end
+    end
+  end
+end
+
+local function remove_all(feed)
+  local gone = {}
+  for _, removal in ipairs(removes) do
+    local found = false
+    note_removal(removal.note, feed.owner, removal.stamp, ttl)
+    each_holder(feed, removal, function(group, row, offset)
+      if stamp_at(row, 17) > removal.stamp then return end
+      remove_member(feed, group, row, offset)
+      group.changed, found = true, true
+    end)
+    if found then gone[#gone + 1] = removal.id end
+  end
+  return gone
+end
+
+local function update_all(feed)
+  for _, update in ipairs(inline and updates or {}) do
+    each_holder(feed, update, function(group, row)
+      local stamp, payload = update.stamp, update.payload
+      local _, everywhere, newest = note_of(update.note, feed.owner)
+      if everywhere >= stamp then stamp, payload = everywhere, newest end
+      if stamp > stamp_at(row, 17) and stamp > updated_at(feed, update.id, group) then
+        set_payload(feed, update.id, group, pack_stamp(stamp), payload)
+        feed.changed = true
+      end
+    end)
+  end
+end
+
+-- Whether a packed group may have one of the ids that are looked for everywhere.
+local function is_wanted(packed, key)
+  if open_group(packed, key).older > 0 then return true end
+  for _, id in ipairs(wanted) do
+    if string.find(packed, id:sub(9), HEADER + 1, true) then return true end
+  end
+  return false
+end
+
+-- Reads the groups that are concerned. Nothing has been written yet, so here errors do no harm.
+local function load_feed(feed)
+  local found = redis.call('HMGET', feed.hash, unpack(named))
+  feed.version = found[1]
+  for number, group in ipairs(groups) do
+    local packed = found[number + 1]
+    if packed then feed.by_key[group.key] = load_group(packed, group.key) end
+  end
+  if #wanted > 0 then
+    local all = redis.call('HGETALL', feed.hash)
+    for at = 1, #all, 2 do
+      local key = all[at]:sub(2)
+      if all[at] ~= 'v' and not feed.by_key[key] and is_wanted(all[at + 1], key) then
+        feed.by_key[key] = load_group(all[at + 1], key)
+      end
+    end
+  end
+  for _, group in pairs(feed.by_key) do feed.groups[#feed.groups + 1] = group end
+end
+
+-- Cuts the oldest groups, of which readers see nothing.
+local function cut(feed)
+  local excess = redis.call('HLEN', feed.hash) - 1 - keep
+  if excess <= 0 then return end
+  local elements = redis.call('ZRANGE', feed.order, 0, excess - 1)
+  drop_groups(feed, elements)
+  for _, element in ipairs(elements) do
+    local group = feed.by_key[element:sub(18)]
+    if group then group.rows = '' end
+  end
+end
+
+-- The ids that are new and still there, and those that were there and are gone.
+local function changes_of(feed, fresh, gone)
+  local is_gone, is_fresh, added, removed = {}, {}, {}, {}
+  for _, id in ipairs(gone) do is_gone[id] = true end
+  for _, put in ipairs(fresh) do
+    is_fresh[put.id] = true
+    if not is_gone[put.id] and not feed.forgotten[put.id] and #put.group.rows > 0 then added[#added + 1] = put.id end
+  end
+  for _, id in ipairs(gone) do
+    if not is_fresh[id] then removed[#removed + 1] = id end
+  end
+  return added, removed
+end
+
+local NOTHING = {}
+local refused = 0
+
+-- Everything for one feed. Returns the ids that are new and that are gone.
+local function write(index)
+  local feed = {
+    hash = KEYS[first_hash + index - 1], order = KEYS[first_order + index - 1],
+    payloads = inline and KEYS[first_payloads + index - 1] or nil,
+    owner = owner_of(index), room = room, exact = exact, groups = {}, by_key = {}, forgotten = {},
+  }
+  feed.floors = floors[index] and floors_of(KEYS[1], feed.owner) or NOTHING
+  -- These fail now where something is of another type.
+  local held = redis.call('ZCARD', feed.order)
+  if inline then redis.call('HLEN', feed.payloads) end
+  -- What readers do not see must not come back when something else is removed.
+  if held > keep then cut(feed) end
+  load_feed(feed)
+  if expected then
+    local version = feed.version
+    if version and #version ~= 16 then next_version(version, start, tag) end
+    -- Its own tag: this was done already, and the answer did not arrive.
+    if version and version:sub(9) == tag then return NOTHING, NOTHING end
+    if (version and stamp_at(version, 1) or 0) ~= expected then
+      refused = refused + 1
+      return NOTHING, NOTHING
+    end
+  end
+  local version = next_version(feed.version, start, tag)
+  local fresh = put_all(feed)
+  local gone = remove_all(feed)
+  update_all(feed)
+  local changed = {}
+  for _, group in ipairs(feed.groups) do
+    if group.changed then changed[#changed + 1] = group end
+  end
+  if #changed > 0 or ((feed.changed or expected) and feed.version) then
+    save_groups(feed, changed, version)
+    if #fresh > 0 then cut(feed) end
+    drop_if_empty(feed)
+  end
+  return changes_of(feed, fresh, gone)
+end
+
+local added_total, removed_total, failures, changes = 0, 0, {}, {}
+
+local function failed(index, failure)
+  failures[#failures + 1] = index
+  failures[#failures + 1] = words(failure)
+end
+
+local function write_slowly(index)
+  local worked, added, removed = pcall(write, index)
+  if not worked then return failed(index, added) end
+  added_total, removed_total = added_total + #added, removed_total + #removed
+  if report and #added + #removed > 0 then
+    changes[#changes + 1] = index
+    changes[#changes + 1] = table.concat(added)
+    changes[#changes + 1] = table.concat(removed)
+  end
+end
+
+-- Fan-out's case: one member that is newer than what its group has. Returns false where it is another.
+local function append(index, put)
+  local hash, order = KEYS[first_hash + index - 1], KEYS[first_order + index - 1]
+  local found = redis.pcall('HMGET', hash, 'v', put.group.field)
+  local version, packed = found[1], found[2]
+  if not packed or (version and #version ~= 16) then return false end
+  local size = #packed
+  if size < HEADER + ROW or size >= HEADER + room * ROW or (size - HEADER) % ROW ~= 0 then return false end
+  local layout, digest, arrivals, last, seen, seen_at, read, read_at, older, _, forgotten, actors =
+    unpack_numbers(HEAD, packed)
+  if layout ~= LAYOUT or older + forgotten > 0 or arrivals == MOST or last > arrivals then return false end
+  local id, newest = put.id, packed:sub(-ROW, -ROW + 15)
+  local offset = row_of(packed:sub(HEADER + 1), id)
+  if offset then return stamp_at(packed, HEADER + offset + 17) >= put.stamp end
+  if not before(newest, id) or (size - HEADER) / ROW >= exact then return false end
+  if not has_actor(packed:sub(HEADER + 1), put.actor) then actors = actors + 1 end
+  local place = element_of(id, digest, put.group.key)
+  local old = element_of(newest, digest, put.group.key)
+  if inline then
+    local stored = redis.pcall('HSET', KEYS[first_payloads + index - 1], id .. put.group.key, NEVER .. put.payload)
+    if type(stored) == 'table' then return false end
+  end
+  if place ~= old then
+    local moved = redis.pcall('ZREM', order, old)
+    if type(moved) == 'table' then return false end
+    redis.call('ZADD', order, 0, place)
+  end
+  redis.call(
+    'HSET', hash, put.group.field,
+    pack_numbers(HEAD, LAYOUT, digest, arrivals + 1, arrivals + 1, seen, seen_at, read, read_at, 0, 0, 0, actors)
+      .. packed:sub(HEADER + 1) .. id .. pack_numbers('>I8I4', put.stamp, arrivals + 1) .. put.actor,
+    'v', next_version(version, start, tag)
+  )
+  added_total = added_total + 1
+  return true
+end
+
+local one = #puts == 1 and #removes == 0 and #updates == 0 and puts[1]
+local quickly = one and keep > 0 and not (has_notes or report or expected)
+for index = 1, number_of_feeds do
+  if not (quickly and not floors[index] and append(index, one)) then write_slowly(index) end
+end
+return {added_total, removed_total, failures, changes, refused}
