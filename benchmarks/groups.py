@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from measure import Case, arguments, measure, show, write_json
+from measure import Case, measure, parser, show, write_json
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage import Entry, FeedSpec, Query, Write
 from streamfw_core.storage.flat_groups import GroupsOnFlat
@@ -56,7 +56,7 @@ class Bare:
 
 
 def main() -> None:
-    options = arguments(__doc__ or "", runs=15)
+    options = parser(__doc__ or "", runs=15).parse_args()
     stores: dict[str, GroupStorage] = {
         "memory's own groups": MemoryStorage(),
         "the fallback on flat timelines": GroupsOnFlat(MemoryStorage()),
@@ -78,25 +78,29 @@ def main() -> None:
     def reading(store: GroupStorage) -> Any:
         return lambda: [store.read_groups(SPEC, [Query("13", 0, 25)]) for _ in range(READS)]
 
-    results = {
-        "adds of one activity to 1,000 feeds of 20 groups": measure(
+    tables = [
+        measure(
+            "adds of one activity to 1,000 feeds of 20 groups",
+            "adds",
             [
                 *(Case(name, adding(store), FEEDS, advance) for name, store in stores.items()),
-                Case("dictionaries of sets", lambda: bare.add(entry(number)), FEEDS, advance),
+                Case("dictionaries of sets", lambda: bare.add(entry(number)), FEEDS, advance, bare=True),
             ],
             runs=options.runs,
         ),
-        "pages of 25 groups": measure(
+        measure(
+            "pages of 25 groups",
+            "pages",
             [
                 *(Case(name, reading(store), READS) for name, store in stores.items()),
-                Case("dictionaries of sets", lambda: [bare.read("13") for _ in range(READS)], READS),
+                Case("dictionaries of sets", lambda: [bare.read("13") for _ in range(READS)], READS, bare=True),
             ],
             runs=options.runs,
         ),
-    }
-    for title, figures in results.items():
-        show(title, "adds" if title.startswith("adds") else "pages", figures)
-    write_json(options.json, results)
+    ]
+    for table in tables:
+        show(table)
+    write_json(options.json, tables)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from measure import Figure, arguments, write_json
+from measure import Figure, Table, parser, write_json
 
 STATEMENTS = {
     "pass": "pass",
@@ -34,7 +34,7 @@ def milliseconds(statement: str) -> float:
 
 
 def main() -> None:
-    options = arguments(__doc__ or "", runs=20)
+    options = parser(__doc__ or "", runs=20).parse_args()
     times: dict[str, list[float]] = {name: [] for name in STATEMENTS}
     for run in range(-1, options.runs):
         for name, statement in STATEMENTS.items():
@@ -49,10 +49,8 @@ def main() -> None:
         "foreign modules after `import streamfw_core`:",
         subprocess.check_output([sys.executable, "-c", check], text=True).strip(),
     )
-    figures = [
-        Figure(name, statistics.median(found), min(found), max(found), len(found)) for name, found in times.items()
-    ]
-    write_json(options.json, {"import, milliseconds": figures})
+    figures = [Figure(name, [round(value, 1) for value in found]) for name, found in times.items()]
+    write_json(options.json, [Table("import", "milliseconds", figures)])
 
 
 if __name__ == "__main__":

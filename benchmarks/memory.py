@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import msgspec
-from measure import Case, arguments, measure, show, write_json
+from measure import Case, measure, parser, show, write_json
 from streamfw_core.storage import Entry, Write
 
 from streamfw_core import Activity, FanoutPriority, Feed, Love, Manager, Streams, UserBaseFeed
@@ -89,7 +89,7 @@ def fan_out_cases() -> list[Case]:
     return [
         Case("manager.add_user_activity, inline queue", through_manager, FOLLOWERS, source.advance),
         Case("storage.write, one call", through_storage, FOLLOWERS, source.advance),
-        Case("dict of lists", through_lists, FOLLOWERS, source.advance),
+        Case("dict of lists", through_lists, FOLLOWERS, source.advance, bare=True),
     ]
 
 
@@ -120,20 +120,20 @@ def read_cases() -> list[Case]:
 
     return [
         Case("feed[:25], hydrated", through_feed, READS),
-        Case("dict of lists, decoded to plain lists", through_lists, READS),
+        Case("dict of lists, decoded to plain lists", through_lists, READS, bare=True),
     ]
 
 
 def main() -> None:
-    options = arguments(__doc__ or "", runs=25)
-    results = {}
+    options = parser(__doc__ or "", runs=25).parse_args()
+    tables = []
     for title, unit, cases in (
         ("fan-out of one activity to 10,000 feeds of 100", "deliveries", fan_out_cases()),
         ("a page of 25 from a feed of 100", "pages", read_cases()),
     ):
-        results[title] = measure(cases, runs=options.runs)
-        show(title, unit, results[title])
-    write_json(options.json, results)
+        tables.append(measure(title, unit, cases, runs=options.runs))
+        show(tables[-1])
+    write_json(options.json, tables)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""Reading pages on Redis.
+
+    python benchmarks/redis_reads.py [--runs N] [--server redis-8.2] [--old-python PYTHON] [--json OUT]
+
+`feed[:25]` of a feed of 100, with its activities; and `storage.read` alone, without making activities of bytes. Beside them,
+each one round trip of a redis-py client, whose bytes are not decoded:
+
+- bare: EVALSHA of a script that takes the newest 25 of the same list, spells the same keys and returns the same values;
+- bare: MGET of the 25 values, as if their keys were known;
+- the old library, two round trips, where a Python that has it is given.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from measure import Case, measure
+from redis_bare import times
+from redis_bench import Bench, redis_bench
+from streamfw_core.storage import Query
+from workloads import PAGE, PUBLISHER, BenchFeed, BenchManager, Source
+
+from streamfw_core import Streams
+
+READS = 500
+OWNER = 13
+
+SAME = """
+local elements = redis.call('LRANGE', KEYS[1], '-25', '-1')
+local names = {}
+for index, element in ipairs(elements) do
+  names[index] = NAME
+end
+return {elements, redis.call('MGET', unpack(names))}
+"""
+NAMES = {
+    "hexadecimal": "string.format('%s0000%04x%08x%08x%08x', ARGV[1], struct.unpack('>I2I4I4I4', element))",
+    "bytes": "ARGV[1] .. '\\0\\0' .. element:sub(1, 14)",
+}
+
+
+def records_of(client: Any, streams: Streams) -> tuple[bytes, str, list[bytes]]:
+    """What the keys of the activities begin with, how ids are spelled in them, and the keys of the newest page."""
+    binding = streams.bind(BenchFeed)
+    entries = binding.timelines.read(binding.spec, [Query(str(OWNER), 0, PAGE)])[0].entries
+    prefix = b"streamfw:a:" + binding.records.encode() + b":"
+    for spelling, keys in (
+        ("hexadecimal", [prefix + b"%032x" % entry.id for entry in entries]),
+        ("bytes", [prefix + entry.id.to_bytes(16, "big") for entry in entries]),
+    ):
+        if client.exists(*keys) == PAGE:
+            return prefix, spelling, keys
+    raise AssertionError(f"there are no records under {prefix!r}")
+
+
+def reads(bench: Bench, streams: Streams) -> None:
+    source, manager, client = Source(), BenchManager(streams=streams), bench.client
+    manager.followers = 100
+    old = bench.old(100)
+    for _ in range(BenchFeed.max_length + 20):
+        manager.add_user_activity(PUBLISHER, source.make())
+        if old:
+            old.ask("publish", PUBLISHER)
+    feed, binding = BenchFeed(OWNER, streams=streams), streams.bind(BenchFeed)
+    query = [Query(str(OWNER), 0, PAGE, hydrate=binding.hydrate)]
+    prefix, spelling, keys = records_of(client, streams)
+    script = client.script_load(SAME.replace("NAME", NAMES[spelling]))
+    timeline = f"streamfw:f:{BenchFeed.key_format}" % {"user_id": OWNER}
+    bare_elements, bare_values = client.evalsha(script, 1, timeline, prefix)
+    assert len(feed[:PAGE]) == len(bare_elements) == PAGE
+    assert bare_values[::-1] == client.mget(keys)
+    assert all(bare_values)
+    cases = [
+        Case("streamfw, feed[:25]", times(READS, lambda: feed[:PAGE]), READS),
+        Case("streamfw, storage.read", times(READS, partial(binding.timelines.read, binding.spec, query)), READS),
+        Case("redis-py, EVALSHA", times(READS, partial(client.evalsha, script, 1, timeline, prefix)), READS, bare=True),
+        Case("redis-py, MGET of known keys", times(READS, partial(client.mget, keys)), READS, bare=True),
+    ]
+    if old:
+        assert old.ask("read", OWNER, PAGE, 1) == PAGE
+        cases.append(Case("Stream-Framework 1.4", lambda: old.ask("read", OWNER, PAGE, READS), READS, bare=True))
+    title = f"a page of {PAGE} from a feed of {BenchFeed.max_length}, with its activities"
+    bench.add(measure(title, "pages", cases, runs=bench.options.runs))
+
+
+def main() -> None:
+    with redis_bench(__doc__ or "", runs=15) as bench:
+        reads(bench, bench.streams())
+
+
+if __name__ == "__main__":
+    main()
