@@ -29,7 +29,6 @@ from streamfw_core.queues.retry import MessageFailed
 from streamfw_core.storage.protocol import Change, Entry, Query, Removal, Write
 
 if TYPE_CHECKING:
-    from streamfw_core.feeds import Feed
     from streamfw_core.manager import Manager
     from streamfw_core.streams import Streams
 
@@ -218,30 +217,50 @@ def _still_published(manager: Manager, binding: Binding, message: Deliver) -> li
 
 def _follow(manager: Manager, message: Follow) -> None:
     """Copy with the stamp of the follow, taken before the sources are read: a removal made meanwhile is newer and wins."""
-    follower = encode_owner(message.source)
+    own = manager.streams.bind(manager.user_feed_class)
+    bindings = [manager.streams.bind(feed_class) for feed_class in manager.feed_classes.values()]
+    copying = [binding for binding in bindings if binding.copies_from(own)]
+    reading = [binding for binding in bindings if not binding.copies_from(own)]
     for target in message.targets:
-        source = manager.get_user_feed(target).skipping_broken()
-        left, cursor = message.limit, None
-        while left > 0:
-            page = source.page(min(left, COPY_PAGE), after=cursor)
-            for feed_class in manager.feed_classes.values():
-                binding = manager.streams.bind(feed_class)
-                puts = binding.copies(page.items, message.stamp)
-                _write_to(manager, binding, message.source, Write([follower], puts=puts), page.items)
-            _take_back_removed(manager, source, follower, page.items)
-            left -= len(page.items)
-            cursor = page.next_cursor
-            if cursor is None:
-                break
+        for binding in copying:
+            # What is removed meanwhile is not shown, as both feeds refer to the same record.
+            binding.copy(own, target, message.source, message.limit, message.stamp)
+            _announce(manager, binding, [message.source], "add")
+        if reading:
+            _copy_through_here(manager, message, target, reading)
 
 
-def _take_back_removed(manager: Manager, source: Feed, follower: str, copied: Sequence[Activity]) -> None:
+def _copy_through_here(manager: Manager, message: Follow, target: int | str, bindings: Sequence[Binding]) -> None:
+    """Read the activities of one source page by page and write them to the feeds of the follower."""
+    follower = encode_owner(message.source)
+    source = manager.get_user_feed(target).skipping_broken()
+    left, cursor = message.limit, None
+    while left > 0:
+        page = source.page(min(left, COPY_PAGE), after=cursor)
+        for binding in bindings:
+            puts = binding.copies(page.items, message.stamp)
+            _write_to(manager, binding, message.source, Write([follower], puts=puts), page.items)
+        _take_back_removed(manager, target, follower, page.items, bindings)
+        left -= len(page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+
+def _take_back_removed(
+    manager: Manager, target: int | str, follower: str, copied: Sequence[Activity], bindings: Sequence[Binding]
+) -> None:
     """Take out again what was removed from the source while it was copied: that removal may carry an older stamp."""
-    gone = [activity.serialization_id for activity in copied if not source.contains(activity)]
+    own = manager.streams.bind(manager.user_feed_class)
+    ids = [activity.serialization_id for activity in copied]
+    if not ids:
+        return
+    left = own.existing(own.held(encode_owner(target), ids))
+    gone = [id for id in ids if id not in left]
     if gone:
         removes = [Removal(id, next_stamp()) for id in gone]
-        for feed_class in manager.feed_classes.values():
-            manager.streams.bind(feed_class).write(Write([follower], removes=removes))
+        for binding in bindings:
+            binding.write(Write([follower], removes=removes))
 
 
 def _unfollow(manager: Manager, message: Unfollow) -> None:

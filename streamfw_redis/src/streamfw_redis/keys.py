@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from zlib import crc32
 
@@ -65,9 +65,14 @@ class Keys:
         """What the keys of all activities of a namespace begin with; the 16 bytes of the id follow."""
         return b"%b%b%b:" % (self._starts[bucket], RECORD, namespace)
 
+    def notes(self, bucket: int, namespace: bytes, ids: Iterable[bytes]) -> list[bytes]:
+        """The marker that something is remembered of entries of a namespace, and what is remembered of each of these."""
+        marker = b"%b%b%b" % (self._starts[bucket], NOTE, namespace)
+        return [marker, *(b"%b:%b" % (marker, id.hex().encode()) for id in ids)]
+
     def note(self, bucket: int, namespace: bytes, id: bytes) -> bytes:
         """What is remembered of an entry."""
-        return b"%b%b%b:%b" % (self._starts[bucket], NOTE, namespace, id.hex().encode())
+        return self.notes(bucket, namespace, [id])[1]
 
     def floors(self, bucket: int, namespace: bytes) -> bytes:
         """Where the feeds of a feed class were cut."""
@@ -87,7 +92,8 @@ class Keys:
                 start + letter + _glob(text) + b":*",
                 re.compile(exact + letter + re.escape(text) + b":" + id + rb"\Z", re.DOTALL),
             )
-        yield start + FLOORS + _glob(text), re.compile(exact + FLOORS + re.escape(text) + rb"\Z", re.DOTALL)
+        for letter in (FLOORS, NOTE):
+            yield start + letter + _glob(text), re.compile(exact + letter + re.escape(text) + rb"\Z", re.DOTALL)
         with suppress(FeedConflict):  # the namespace of records has no place for an owner
             feeds = KeyFormat(namespace)
             before, after = feeds.prefix.encode(), feeds.suffix.encode()

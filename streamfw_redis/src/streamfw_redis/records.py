@@ -77,10 +77,10 @@ class Records:
         ids = [*(pack_id(removal.id) for removal in removes), *(pack_id(update.id) for update in updates)]
         if not ids:
             return
-        tail, size = bulk(arguments), 1 + len(ids) + len(arguments)
-        number = bulk((b"%d" % len(ids),))
+        tail, size = bulk(arguments), 2 + len(ids) + len(arguments)
+        number = bulk((b"%d" % (1 + len(ids)),))
         calls = (
-            Call(REMEMBER, size, number + bulk([self.keys.note(bucket, space, id) for id in ids]) + tail, bucket)
+            Call(REMEMBER, size, number + bulk(self.keys.notes(bucket, space, ids)) + tail, bucket)
             for bucket in self.keys.all_buckets
         )
         self.answers.all(calls, f"remembering removals for feeds of {spec.name!r}")

@@ -71,6 +71,7 @@ class RedisStorage:
             cas=True,
             exact_members=EXACT_MEMBERS,
             one_trip_hydrate=not self.keys.buckets,
+            copies=not self.keys.buckets,
             ttl=True,
         )
 
@@ -85,6 +86,11 @@ class RedisStorage:
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
         return self._flat(spec).read(spec, queries)
+
+    def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, *, stamp: int) -> int | None:
+        """See `CopyStorage.copy`."""
+        self._flat(target)
+        return self._flat(source).copy(source, query, target, owner, stamp, self.tombstone_ttl)
 
     def locate(self, spec: FeedSpec, query: Query, ids: Sequence[int]) -> list[int | None]:
         return self._flat(spec).locate(spec, query, ids)

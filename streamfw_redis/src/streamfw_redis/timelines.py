@@ -17,9 +17,10 @@ from streamfw_redis.scripts import Call, call, script
 
 __all__ = ["Timelines", "bounds", "by_bucket", "lifetime"]
 
-WRITE = script("timeline_write", "timelines")
+WRITE = script("timeline_write", "timelines", "timeline_writing")
 READ = script("timeline_read", "timelines")
 LOCATE = script("timeline_locate", "timelines")
+COPY = script("timeline_copy", "timelines", "timeline_writing")
 COUNT = script("timeline_count", "timelines")
 CLEAR = script("timeline_clear", "timelines")
 
@@ -62,6 +63,36 @@ class Timelines:
         start = b"" if hydrate is None else self.keys.records(hydrate.encode())
         found = self._ask(spec, queries, lambda bucket, some: self._read_call(spec, bucket, some, start))
         return [self._page(spec, query, reply) for query, reply in zip(queries, found, strict=True)]
+
+    def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, stamp: int, ttl: float) -> int | None:
+        """Put the newest entries that a query finds in one feed into another, a thousand at a time."""
+        pack_stamp(stamp)
+        namespace = target.namespace.encode()
+        start = self.keys.start(0)
+        keys = [
+            start + TIMELINE + self._key(source, query.owner),
+            start + TIMELINE + self._key(target, owner),
+            self.keys.floors(0, namespace),
+            *self.keys.notes(0, namespace, ()),
+        ]
+        now, lasting = lifetime(ttl)
+        numbers = [b"%d" % number for number in (source.keep, target.keep, stamp, now, lasting)]
+        ends = [keys[3] + b":", owner.encode()]
+        upper = b"" if query.upper >= MAX_ID else pack_id(query.upper)
+        left = source.keep if query.stop is None else query.stop
+        added, sure = 0, True
+        while left > 0:
+            number = min(left, ENTRIES_PER_CALL, max(target.keep, 1))
+            made = call(COPY, 0, keys, [*numbers, *ends, b"%d" % number, upper])
+            replies = self.answers.run([made])
+            if isinstance(replies.values[0], BaseException):
+                raise self.answers.failed(
+                    replies.values[0], f"copying {source.key(query.owner)!r} to {target.key(owner)!r}"
+                )
+            new, upper = replies.values[0]
+            added, sure = added + new, sure and not replies.uncertain
+            left = left - number if upper else 0
+        return added if sure else None
 
     def locate(self, spec: FeedSpec, query: Query, ids: Sequence[int]) -> list[int | None]:
         key = self._key(spec, query.owner)
@@ -191,12 +222,11 @@ class _Packed:
         if self._spec.inline:
             begins.append(keys.start(bucket) + PAYLOADS + start)
         if bucket not in self._heads:
-            first = [keys.floors(bucket, self._namespace)]
-            first += [keys.note(bucket, self._namespace, id) for id in self._ids]
+            first = [keys.floors(bucket, self._namespace), *keys.notes(bucket, self._namespace, self._ids)]
             ends = [b"%d" % len(begins[0]), b"%d" % len(end)]
             self._heads[bucket] = bulk(first), bulk([*self._first, *ends, *self._counts, *self._operations])
         head, tail = self._heads[bucket]
-        number = 1 + len(self._ids) + len(begins) * len(owners)
+        number = 2 + len(self._ids) + len(begins) * len(owners)
         feeds = b"".join([bulk_between(begin, owners, end) for begin in begins])
         size = 1 + number + len(self._first) + 2 + len(self._counts) + len(self._operations)
         return Call(WRITE, size, b"%b%b%b%b" % (bulk((b"%d" % number,)), head, feeds, tail), bucket)

@@ -71,6 +71,7 @@ class MemoryStorage:
         exact_members=EXACT_MEMBERS,
         one_trip_hydrate=True,
         ttl=True,
+        copies=True,
     )
 
     def __init__(self, name: str = "memory", *, tombstone_ttl: float = TEN_DAYS) -> None:
@@ -105,6 +106,12 @@ class MemoryStorage:
                     if report and (change.added or change.removed):
                         changes[owner] = _joined(changes.get(owner), change)
         return Outcome(added=added, removed=removed, changes=changes)
+
+    def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, *, stamp: int) -> int:
+        with self._lock:
+            entries = self._flat(source).select(query, source)
+            puts = [entry._replace(stamp=stamp) for entry in entries]
+            return len(self._flat(target).write(owner, Write([owner], puts=puts), target).added)
 
     def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
         with self._lock:

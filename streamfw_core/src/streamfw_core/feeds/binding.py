@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from attrs import field, frozen
 
 from streamfw_core.activity import Activity
 from streamfw_core.errors import ActivityNotFound, ActivityTypeError, DecodeError, WriteFailed, given
-from streamfw_core.ids import check_activity_id
+from streamfw_core.ids import Id, check_activity_id, encode_owner
 from streamfw_core.metrics import Metrics, NoMetrics
 from streamfw_core.storage.protocol import Entry, FeedSpec, Outcome, Page, Query, Record, Removal, Storage, Write
 
 if TYPE_CHECKING:
     from streamfw_core.feeds.feed import Feed
     from streamfw_core.serializers import Serializer
+    from streamfw_core.storage.protocol import CopyStorage
 
 __all__ = ["Binding", "Found"]
 
@@ -132,6 +133,25 @@ class Binding:
         if outcome.failures:
             raise self.write_failed(outcome, write)
         return outcome
+
+    def copies_from(self, source: Binding) -> bool:
+        """Whether the storage itself can copy from feeds of another class: both refer to the same records in one place."""
+        return (
+            self.timelines is source.timelines
+            and self.timelines.capabilities.copies
+            and self.spec.kind == source.spec.kind == "flat"
+            and self.activities is not None
+            and self.activities is source.activities
+            and self.records == source.records
+            and self.feed_class.activity_class is source.feed_class.activity_class
+            and not self.feed_class.listens_to_updates()
+        )
+
+    def copy(self, source: Binding, source_owner: Id, owner: Id, limit: int, stamp: int) -> None:
+        """Copy the newest entries of a feed into one of this class; see `copies_from`."""
+        query = Query(encode_owner(source_owner), 0, limit)
+        timelines = cast("CopyStorage", self.timelines)
+        timelines.copy(source.spec, query, self.spec, encode_owner(owner), stamp=stamp)
 
     def write_failed(self, outcome: Outcome, write: Write) -> WriteFailed:
         owners = sorted(outcome.failures)

@@ -3,6 +3,7 @@
 from streamfw_core.storage.protocol import (
     Capabilities,
     Change,
+    CopyStorage,
     Entry,
     FeedSpec,
     Outcome,
@@ -20,6 +21,7 @@ from streamfw_core.storage.protocol import (
 __all__ = [
     "Capabilities",
     "Change",
+    "CopyStorage",
     "Entry",
     "FeedSpec",
     "Outcome",

@@ -51,6 +51,7 @@ class Capabilities:
     :param max_timeline: the largest `keep` that it bears, or None.
     :param one_trip_hydrate: `read` returns the activities' records in the same call.
     :param ttl: tombstones expire by themselves.
+    :param copies: `copy` is there (see `CopyStorage`).
     :param deviations: promise (such as `"C9"`) -> why this storage does not keep it.
     """
 
@@ -62,6 +63,7 @@ class Capabilities:
     max_timeline: int | None = None
     one_trip_hydrate: bool = False
     ttl: bool = False
+    copies: bool = False
     deviations: Mapping[str, str] = field(factory=dict)
 
 
@@ -279,4 +281,21 @@ class Storage(Protocol):
 
     def close(self) -> None:
         """Give up connections. A closed storage connects again when it is used."""
+        ...
+
+
+@runtime_checkable
+class CopyStorage(Storage, Protocol):
+    """A storage that copies entries from feed to feed without sending them around: its capability `copies` is set."""
+
+    def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, *, stamp: int) -> int | None:
+        """Put the newest entries of a feed into another, as a write with this stamp would.
+
+        Both feeds are flat and keep references.
+        What is too old for a full target need not be looked at.
+
+        :param query: which entries of the source; only `owner`, `stop` and `upper` are used.
+        :param owner: of the target.
+        :returns: how many were new in the target (capability `add_counts`).
+        """
         ...

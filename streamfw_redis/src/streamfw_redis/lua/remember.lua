@@ -1,11 +1,12 @@
 -- Notes removals and updates for every feed of a feed class.
 --
--- KEYS: the notes. ARGV: ttl (milliseconds), how many of the keys are of removals; then of each removal: stamp;
+-- KEYS: the marker that there are notes, and the notes. ARGV: ttl (milliseconds), how many of the keys are of removals; then of each removal: stamp;
 --   of each update: stamp, payload.
 
 local ttl, removals = ARGV[1], tonumber(ARGV[2])
 local cursor = 3
-for number, key in ipairs(KEYS) do
+for index = 2, #KEYS do
+  local number, key = index - 1, KEYS[index]
   local stamp = tonumber(ARGV[cursor])
   if number <= removals then
     local known = redis.call('HGET', key, '*')
@@ -18,4 +19,5 @@ for number, key in ipairs(KEYS) do
   end
   redis.call('PEXPIRE', key, ttl)
 end
+mark_notes(KEYS[1], tonumber(ttl))
 return 1

@@ -93,3 +93,8 @@ local function note_removal(key, owner, stamp, ttl)
   end
   redis.call('PEXPIRE', key, ttl)
 end
+
+-- Keeps the marker that there are notes for as long as any of them.
+local function mark_notes(key, ttl)
+  if redis.call('PTTL', key) < ttl then redis.call('SET', key, '', 'PX', ttl) end
+end

@@ -15,6 +15,11 @@ local function id_of(element)
   return element:sub(1, 16)
 end
 
+-- An id as the keys of notes have it.
+local function hex(id)
+  return string.format('%08x%08x%08x%08x', unpack_numbers('>I4I4I4I4', id))
+end
+
 local function stamp_of(element)
   if #element == SHORT then
     local time, _, late = unpack_numbers('>I6I8I3', element)
@@ -22,6 +27,17 @@ local function stamp_of(element)
   end
   if #element ~= LONG then malformed(element) end
   return stamp_at(element, 17)
+end
+
+-- Two numbers by which elements and ids are in order, but for those so near to each other that a number has too few digits.
+local function numbers_of(element)
+  if #element == SHORT then
+    local high, low = unpack_numbers('>I6I8', element)
+    return high, low
+  end
+  if #element ~= LONG then malformed(element) end
+  local high, low = unpack_numbers('>I8I8', element)
+  return high, low
 end
 
 -- An element for a list: short where the stamp is a little later than the time in the id.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamfw_core.testing.storages.bytes import BytesContract
+from streamfw_core.testing.storages.copying import CopyingContract
 from streamfw_core.testing.storages.histories import HistoriesContract
 from streamfw_core.testing.storages.isolation import IsolationContract
 from streamfw_core.testing.storages.reading import ReadingContract
@@ -22,6 +23,7 @@ class StorageContract(
     BytesContract,
     IsolationContract,
     RunningContract,
+    CopyingContract,
     HistoriesContract,
 ):
     """What every storage has to do. Define `make_storage`; see `StorageCase` for what else a subclass may say."""
