@@ -6,9 +6,9 @@ Adds: one activity to 1,000 feeds that hold 20 groups of 15, in one call of `sto
 that appends 24 bytes to the field of the group in the hash of each feed and moves the group up in its sorted set:
 nothing is looked for, counted, marked or cut.
 
-Notifications: one notification is added to a feed of 20 groups, the unseen and the unread are counted, and all is marked, each
-a call of its own, as a site makes them. Bare are scripts that redis-py calls for the same: one that stores the activity and adds it to
-its group, one that counts the groups whose last arrival is after a mark, and one that marks them.
+Notifications: one notification is added to a feed of 20 groups, the unseen and the unread are counted, and all is marked,
+each a call of its own, as a site makes them. Bare are scripts that redis-py calls for the same: one that stores the activity
+and adds it to its group, one that counts the groups whose last arrival is after a mark, and one that marks them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from streamfw_core import Activity, AggregatedFeed, Love, NotificationFeed, Stre
 
 FEEDS, GROUPS, MEMBERS = 1_000, 20, 15
 ROUNDS, OWNER = 100, 13
+BARE = ["notifications", "notifications:order"]
 
 ADD = """
 for index = 1, #KEYS / 2 do
@@ -72,7 +73,7 @@ class ByItem(BaseAggregator):
     """Twenty groups, in turn."""
 
     def get_group(self, activity: Activity) -> str:
-        return f"{activity.verb.id}-{activity.object_id % GROUPS}"
+        return f"{activity.verb.id}-{int(str(activity.object_id)) % GROUPS}"
 
 
 class BenchGroups(AggregatedFeed):
@@ -89,11 +90,14 @@ class BenchNotifications(NotificationFeed):
     aggregator_class: ClassVar[Any] = ByItem
 
 
+def group_of(activity: Activity) -> str:
+    return ByItem().get_group(activity)
+
+
 def put(activity: Activity) -> Entry:
-    """A member: each group gets one from each of seven actors and more."""
-    group = f"{activity.verb.id}-{activity.object_id % GROUPS}"
-    actor = str(activity.object_id // GROUPS % 7)
-    return Entry(activity.serialization_id, stamp_of(activity), None, group, actor)
+    """A member, of one of seven actors."""
+    actor = str(activity.serialization_id % 7)
+    return Entry(activity.serialization_id, stamp_of(activity), None, group_of(activity), actor)
 
 
 def adds(bench: Bench, streams: Streams) -> None:
@@ -108,7 +112,7 @@ def adds(bench: Bench, streams: Streams) -> None:
     def through_raw() -> None:
         entry = put(source.next)
         keys = [b"hash:%d" % owner for owner in range(FEEDS)] + [b"order:%d" % owner for owner in range(FEEDS)]
-        member = entry.id.to_bytes(16, "big") + b"the-actor"[:8]
+        member = entry.id.to_bytes(16, "big") + b"an actor"
         raw.run([(keys, [str(entry.group).encode(), member, b"%d" % (entry.id >> 64)])])
 
     for _ in range(GROUPS * MEMBERS):
@@ -123,58 +127,58 @@ def adds(bench: Bench, streams: Streams) -> None:
     bench.add(measure(title, "adds", cases, runs=bench.options.runs))
 
 
-def notifications(bench: Bench, streams: Streams) -> None:
-    client, feed, number = bench.client, BenchNotifications(OWNER, streams=streams), 0
-    notify, unmarked, mark = (client.register_script(source) for source in (NOTIFY, UNMARKED, MARK))
-    payload = streams.bind(BenchNotifications).encode([Source().next])[0][1]
+class Notified:
+    """A feed of streamfw and a bare one that get the same."""
 
-    def make() -> Activity:
-        nonlocal number
-        number += 1
-        return Activity(number % 7, Love, number, time=datetime.now(UTC), extra_context={"item": number})
+    def __init__(self, bench: Bench, streams: Streams) -> None:
+        self.client, self.feed, self.number = bench.client, BenchNotifications(OWNER, streams=streams), 0
+        self.scripts = [self.client.register_script(source) for source in (NOTIFY, UNMARKED, MARK)]
+        self.payload = streams.bind(BenchNotifications).encode([Source().next])[0][1]
 
-    def add() -> None:
-        assert feed.add(make()) == 1
+    def make(self) -> Activity:
+        self.number += 1
+        context = {"item": self.number}
+        return Activity(self.number % 7, Love, self.number, time=datetime.now(UTC), extra_context=context)
 
-    def through_feed() -> None:
+    def through_feed(self) -> None:
+        feed = self.feed
         for _ in range(ROUNDS):
-            add()
+            assert feed.add(self.make()) == 1
             assert feed.count_unseen() == 1
             assert feed.count_unread() == 1
             assert feed.mark_all(seen=True, read=True) == 1
 
-    def add_bare() -> None:
-        activity = make()
-        keys = ["notifications", "notifications:order", f"record:{activity.serialization_id:032x}"]
-        member = activity.serialization_id.to_bytes(16, "big") + b"the-actor"[:8]
-        group = f"{activity.verb.id}-{activity.object_id % GROUPS}"
-        notify(keys, [group, member, activity.serialization_id >> 64, payload])
+    def add_bare(self) -> None:
+        activity = self.make()
+        id = activity.serialization_id
+        member = id.to_bytes(16, "big") + b"an actor"
+        self.scripts[0]([*BARE, f"record:{id:032x}"], [group_of(activity), member, id >> 64, self.payload])
 
-    def through_scripts() -> None:
-        keys = ["notifications", "notifications:order"]
+    def through_scripts(self) -> None:
+        _, unmarked, mark = self.scripts
         for _ in range(ROUNDS):
-            add_bare()
-            assert unmarked(keys, [])[0] == 1
-            assert unmarked(keys, [])[1] == 1
-            assert len(mark(keys, [])) == 1
+            self.add_bare()
+            assert unmarked(BARE, [])[0] == 1
+            assert unmarked(BARE, [])[1] == 1
+            assert len(mark(BARE, [])) == 1
 
-    def forget() -> None:
+    def begin_anew(self) -> None:
         """Groups of 15 again: they would grow with every run."""
-        nonlocal number
-        number = 0
-        feed.delete()
-        client.delete("notifications", "notifications:order")
+        self.feed.delete()
+        self.client.delete(*BARE)
+        self.feed.add_many([self.make() for _ in range(GROUPS * MEMBERS)])
         for _ in range(GROUPS * MEMBERS):
-            add()
-        number = 0
-        for _ in range(GROUPS * MEMBERS):
-            add_bare()
-        feed.mark_all(seen=True, read=True)
-        mark(["notifications", "notifications:order"], [])
+            self.add_bare()
+        self.feed.mark_all(seen=True, read=True)
+        self.scripts[2](BARE, [])
 
+
+def notifications(bench: Bench, streams: Streams) -> None:
+    notified = Notified(bench, streams)
+    begin = notified.begin_anew
     cases = [
-        Case("streamfw, feed.add, two counts, mark_all", through_feed, ROUNDS, forget),
-        Case("redis-py, four scripts", through_scripts, ROUNDS, forget, bare=True),
+        Case("streamfw, feed.add, two counts, mark_all", notified.through_feed, ROUNDS, begin),
+        Case("redis-py, four scripts", notified.through_scripts, ROUNDS, begin, bare=True),
     ]
     title = f"a notification, its counts and its mark, in a feed of {GROUPS} groups"
     bench.add(measure(title, "rounds", cases, runs=bench.options.runs))
