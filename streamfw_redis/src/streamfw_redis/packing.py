@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from struct import Struct
 
-from streamfw_core.errors import StorageError
+from streamfw_core.errors import ArgumentError
 from streamfw_core.storage import Entry
 
 __all__ = [
@@ -41,9 +41,9 @@ def unpack_id(data: bytes) -> int:
 
 
 def pack_stamp(stamp: int) -> bytes:
-    """:raises StorageError: not between 0 and 2**53."""
+    """:raises ArgumentError: not between 0 and 2**53."""
     if not 0 <= stamp <= MAX_STAMP:
-        raise StorageError(
+        raise ArgumentError(
             f"a stamp of {stamp} cannot be stored: it is in microseconds since 1970, from 0 to {MAX_STAMP};"
             " streamfw_core.clock.next_stamp() makes them"
         )

@@ -19,7 +19,7 @@ from streamfw_core.testing.storages.case import MILLISECOND, StorageCase, tied
 __all__ = ["PROCESSES", "THREADS", "RunningContract", "in_processes", "only_if_shared", "refused"]
 
 THREADS = 8
-PROCESSES = 3
+PROCESSES = 8
 
 
 class RunningContract(StorageCase):
