@@ -27,7 +27,8 @@ HINTS = {
     "CLUSTERDOWN": "the cluster has no master for some slots: see `redis-cli cluster info`",
     "MOVED": "it is a node of a cluster: use redis+cluster://",
     "CROSSSLOT": "it is a node of a cluster: use redis+cluster://",
-    "TRYAGAIN": "a slot is being moved, which took longer than `retry_for`: the same will work when it has moved",
+    "TRYAGAIN": "a slot is being moved, which takes longer than `retry_for`: the same will work when it has moved",
+    "ASK": "a slot is being moved, which takes longer than `retry_for`: the same will work when it has moved",
     "NOREPLICAS": "too few replicas are there or keep up: the write may be lost with the master, and must be tried again",
     "BUSY": "somebody's script runs for too long: see its log",
     "NO_CLUSTER": "it is not in cluster mode: use redis://",
@@ -120,8 +121,11 @@ def failed(error: BaseException, storage: str, where: str, what: str) -> Storage
     :param where: the server, such as `localhost:6379`, when the error does not say it.
     :param what: the feed, the namespace or the operation that it concerns.
     """
-    hint = HINTS.get(code_of(error) or _kind_of(error), "")
+    code = code_of(error)
+    hint = HINTS.get(code or _kind_of(error), "")
     words = str(error) if isinstance(error, exceptions.ResponseError) else f"{type(error).__name__}: {error}"
+    if code not in words:
+        words = f"{code} {words}"
     made = StorageError(
         f"storage {storage!r} (Redis at {where_of(error) or where}) failed in {what}: {words.rstrip('.')}."
         f"{f' The server: {hint}' if hint else ''}",

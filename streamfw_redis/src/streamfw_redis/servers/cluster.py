@@ -8,9 +8,10 @@ from typing import Any
 
 from redis.crc import key_slot
 from redis.exceptions import ClusterDownError, RedisError
+from redis.exceptions import ConnectionError as NoAnswer
 
 from streamfw_redis.checks import greet
-from streamfw_redis.failures import code_of, redirect_of, where_of
+from streamfw_redis.failures import code_of, may_pass, redirect_of, where_of
 from streamfw_redis.options import Options, address
 from streamfw_redis.scripts import Call, command
 from streamfw_redis.servers.pool import Pool
@@ -94,6 +95,8 @@ class Cluster(Servers):
             if masters:
                 self._masters, self._by_slot = masters, by_slot
                 return
+        if may_pass(failure):
+            raise NoAnswer(f"no node of it answers, and the last said: {failure}") from failure
         raise failure
 
     def _pool(self, host: str, port: int) -> Pool:
