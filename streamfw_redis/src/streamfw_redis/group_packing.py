@@ -13,7 +13,7 @@ from streamfw_core.storage.groups import Group, digest_of_group
 
 __all__ = ["HEADER", "ROW", "Header", "actor_digest", "group_digest", "group_of"]
 
-_header = Struct(">B8sIIIQIQIIII")
+_header = Struct(">BIIIIIIIQIQ8s")
 _row = Struct(">QQQ12x")
 
 HEADER, ROW = _header.size, _row.size
@@ -31,28 +31,28 @@ class Header(NamedTuple):
 
     Arrivals are counted in each group: a mark covers those up to the number that it has.
 
-    :param digest: of the group's key.
     :param arrivals: how many members ever arrived.
     :param last: the latest arrival among the present members.
-    :param seen: how many had arrived when the group was marked as seen.
-    :param older: how many members are not packed, as there is no room.
-    :param older_last: the latest arrival among those.
-    :param forgotten: how many are not kept any more.
     :param actors: how many actors the members have, forgotten ones included.
+    :param older: how many members are not packed, as there is no room.
+    :param forgotten: how many are not kept any more.
+    :param older_last: the latest arrival among those that are not packed.
+    :param seen: how many had arrived when the group was marked as seen.
+    :param digest: of the group's key.
     """
 
     layout: int
-    digest: bytes
     arrivals: int
     last: int
+    actors: int
+    older: int
+    forgotten: int
+    older_last: int
     seen: int
     seen_at: int
     read: int
     read_at: int
-    older: int
-    older_last: int
-    forgotten: int
-    actors: int
+    digest: bytes
 
     @classmethod
     def of(cls, data: bytes) -> Header:

@@ -4,18 +4,29 @@
 -- Returns three numbers for each.
 
 local keep, marks, feeds = tonumber(ARGV[1]), ARGV[2] == '1', #KEYS / 2
+
+-- How many of packed groups are unseen and unread.
+local function unmarked(all, keys)
+  local unseen, unread = 0, 0
+  for index, packed in ipairs(all) do
+    if not packed or #packed < HEADER + ROW or packed:byte(1) ~= LAYOUT then
+      open_group(packed, keys[index])
+    end
+    local _, _, last, _, _, _, _, seen, _, read = unpack_numbers(HEAD, packed)
+    if last > seen then unseen = unseen + 1 end
+    if last > read then unread = unread + 1 end
+  end
+  return unseen, unread
+end
+
 local counts = {}
 for number = 1, feeds do
   local hash, order = KEYS[number], KEYS[feeds + number]
   local low, high = window(order, keep, ARGV[2 * number + 1], ARGV[2 * number + 2])
   local unseen, unread = 0, 0
-  if marks then
+  if marks and high > low then
     local keys = keys_between(order, low, high - 1)
-    for index, packed in ipairs(packed_of(hash, keys)) do
-      local group = open_group(packed, keys[index])
-      if group.last > group.seen then unseen = unseen + 1 end
-      if group.last > group.read then unread = unread + 1 end
-    end
+    unseen, unread = unmarked(packed_of(hash, keys), keys)
   end
   counts[number] = {high - low, unseen, unread}
 end

@@ -12,8 +12,7 @@ for number = 2, #ARGV do
   for index, packed in ipairs(all) do
     local key = keys[index]
     local group = open_group(packed, key)
-    local rows = packed:sub(HEADER + 1)
-    if row_of(rows, id) or (group.older > 0 and before(id, rows) and older_row(order, key, id)) then
+    if row_of(packed, id, HEADER) or (group.older > 0 and older_row(order, key, id)) then
       found[number - 1] = 'g' .. key
       break
     end

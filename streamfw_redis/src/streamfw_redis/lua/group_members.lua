@@ -13,7 +13,7 @@ end
 local function load_group(packed, key)
   local group = open_group(packed, key)
   group.rows = packed:sub(HEADER + 1)
-  group.place = element_of(group.rows:sub(-ROW), group.digest, key)
+  group.place = element_of(sub(group.rows, -ROW, -ROW + 15), group.digest, key)
   return group
 end
 
@@ -27,7 +27,7 @@ local function is_large(group) return group.older > 0 or group.forgotten > 0 end
 
 -- The row of a member, and how many bytes stand before it where it is in the packed group.
 local function find_member(feed, group, id)
-  local offset = row_of(group.rows, id)
+  local offset = row_of(group.rows, id, 0)
   if offset then return group.rows:sub(offset + 1, offset + ROW), offset end
   if group.older > 0 and before(id, group.rows) then return older_row(feed.order, group.key, id) end
 end
@@ -50,7 +50,7 @@ local function count_actor(feed, group, actor, by)
   if known and #known ~= #prefix + 4 then malformed(#known .. ' bytes are not an actor', group.key) end
   local count = (known and unpack_numbers('>I4', known, #prefix + 1) or 0) + by
   if known then redis.call('ZREM', feed.order, known) end
-  if count > 0 then redis.call('ZADD', feed.order, 0, prefix .. pack_numbers('>I4', count)) end
+  if count > 0 then redis.call('ZADD', feed.order, '0', prefix .. pack_numbers('>I4', count)) end
   return count
 end
 
@@ -62,7 +62,7 @@ local function count_actors(feed, group)
     counts[actor] = (counts[actor] or 0) + 1
   end
   for actor, count in pairs(counts) do
-    elements[#elements + 1] = 0
+    elements[#elements + 1] = '0'
     elements[#elements + 1] = prefix .. actor .. pack_numbers('>I4', count)
   end
   in_parts('ZADD', feed.order, elements)
@@ -101,7 +101,7 @@ local function spill(feed, group)
   local moved, elements, prefix = #group.rows / ROW - math.floor(feed.room / 2), {}, prefix_of('m', group.key)
   for number = 1, moved do
     local row = row_at(group.rows, number)
-    elements[2 * number - 1] = 0
+    elements[2 * number - 1] = '0'
     elements[2 * number] = prefix .. row
     group.older_last = math.max(group.older_last, arrival_of(row))
   end
@@ -162,12 +162,12 @@ local function add_member(feed, group, put, forgotten)
   local row = put.id .. pack_numbers('>I8I4', put.stamp, arrival) .. put.actor
   if is_large(group) then
     if count_actor(feed, group, put.actor, 1) == 1 then group.actors = group.actors + 1 end
-  elseif not has_actor(group.rows, put.actor) then
+  elseif not has_actor(group.rows, put.actor, 0) then
     group.actors = group.actors + 1
   end
   group.arrivals, group.last = arrival, arrival
   if group.older > 0 and before(put.id, group.rows) then
-    redis.call('ZADD', feed.order, 0, prefix_of('m', group.key) .. row)
+    redis.call('ZADD', feed.order, '0', prefix_of('m', group.key) .. row)
     group.older, group.older_last = group.older + 1, arrival
   else
     local offset = offset_for(group.rows, put.id)
@@ -190,7 +190,7 @@ local function replace_stamp(feed, group, row, offset, stamp)
     group.rows = group.rows:sub(1, offset) .. renewed .. group.rows:sub(offset + ROW + 1)
   else
     redis.call('ZREM', feed.order, prefix_of('m', group.key) .. row)
-    redis.call('ZADD', feed.order, 0, prefix_of('m', group.key) .. renewed)
+    redis.call('ZADD', feed.order, '0', prefix_of('m', group.key) .. renewed)
   end
 end
 
@@ -201,7 +201,7 @@ local function remove_member(feed, group, row, offset)
     if count_actor(feed, group, actor, -1) <= 0 then group.actors = group.actors - 1 end
     if not is_large(group) then forget_actors(feed, group.key) end
     refill(feed, group)
-  elseif not has_actor(group.rows, actor) then
+  elseif not has_actor(group.rows, actor, 0) then
     group.actors = group.actors - 1
   end
 end
@@ -214,31 +214,34 @@ local function drop_large(feed, key)
   end
 end
 
+-- A feed without groups is nothing.
+local function drop_if_empty(feed)
+  if redis.call('ZCARD', feed.order) == 0 then redis.call('DEL', unpack({feed.hash, feed.payloads})) end
+end
+
 -- Writes groups that were changed: their places in the order, then what is packed of them. Those without members go.
 local function save_groups(feed, groups, version)
-  local off, on, fields, gone = {}, {}, {'v', version}, {}
+  local call, gone = redis.call, false
+  local fields = {'v', version}
   for _, group in ipairs(groups) do
-    local place = #group.rows > 0 and element_of(group.rows:sub(-ROW), group.digest, group.key) or nil
-    if place ~= group.place then
-      off[#off + 1] = group.place
-      if place then
-        on[#on + 1] = 0
-        on[#on + 1] = place
-      end
+    local old = group.place
+    local place = #group.rows > 0 and element_of(sub(group.rows, -ROW, -ROW + 15), group.digest, group.key) or nil
+    if place ~= old then
+      if old then call('ZREM', feed.order, old) end
+      if place then call('ZADD', feed.order, '0', place) end
     end
     if place then
       fields[#fields + 1] = field_of(group.key)
       fields[#fields + 1] = pack_header(group) .. group.rows
-    elseif group.place then
-      gone[#gone + 1] = field_of(group.key)
+    elseif old then
+      call('HDEL', feed.hash, field_of(group.key))
       if is_large(group) then drop_large(feed, group.key) end
+      gone = true
     end
     group.place = place
   end
-  in_parts('ZREM', feed.order, off)
-  in_parts('ZADD', feed.order, on)
-  in_parts('HDEL', feed.hash, gone)
   in_parts('HSET', feed.hash, fields)
+  if gone then drop_if_empty(feed) end
 end
 
 -- Deletes groups with everything they have, given their elements in the order. What is damaged goes too.
@@ -267,11 +270,4 @@ local function drop_groups(feed, elements)
   end
   in_parts('ZREM', feed.order, elements)
   in_parts('HDEL', feed.hash, fields)
-end
-
--- A feed without groups is nothing.
-local function drop_if_empty(feed)
-  if redis.call('ZCARD', feed.order) > 0 then return end
-  redis.call('DEL', feed.hash)
-  if feed.payloads then redis.call('DEL', feed.payloads) end
 end

@@ -130,28 +130,25 @@ local function put_all(feed)
   return fresh
 end
 
--- Calls with each group that an operation may concern.
-local function each_holder(feed, operation, visit)
-  local among = feed.groups
-  if operation.group then among = {feed.by_key[operation.group.key]} end
-  for _, group in ipairs(among) do
-    if #group.rows > 0 then
-      local row, offset = find_member(feed, group, operation.id)
-      if row then visit(group, row, offset) end
-    end
-  end
+-- The groups that an operation may concern.
+local function holders(feed, operation)
+  if operation.group then return {feed.by_key[operation.group.key]} end
+  return feed.groups
 end
 
 local function remove_all(feed)
   local gone = {}
   for _, removal in ipairs(removes) do
     local found = false
-    note_removal(removal.note, feed.owner, removal.stamp, ttl)
-    each_holder(feed, removal, function(group, row, offset)
-      if stamp_at(row, 17) > removal.stamp then return end
-      remove_member(feed, group, row, offset)
-      group.changed, found = true, true
-    end)
+    for _, group in ipairs(holders(feed, removal)) do
+      if #group.rows > 0 then
+        local row, offset = find_member(feed, group, removal.id)
+        if row and stamp_at(row, 17) <= removal.stamp then
+          remove_member(feed, group, row, offset)
+          group.changed, found = true, true
+        end
+      end
+    end
     if found then gone[#gone + 1] = removal.id end
   end
   return gone
@@ -159,25 +156,27 @@ end
 
 local function update_all(feed)
   for _, update in ipairs(inline and updates or {}) do
-    each_holder(feed, update, function(group, row)
-      local stamp, payload = update.stamp, update.payload
-      local _, everywhere, newest = note_of(update.note, feed.owner)
-      if everywhere >= stamp then stamp, payload = everywhere, newest end
-      if stamp > stamp_at(row, 17) and stamp > updated_at(feed, update.id, group) then
-        set_payload(feed, update.id, group, pack_stamp(stamp), payload)
-        feed.changed = true
+    for _, group in ipairs(holders(feed, update)) do
+      local row = #group.rows > 0 and find_member(feed, group, update.id)
+      if row then
+        local stamp, payload = update.stamp, update.payload
+        local _, everywhere, newest = note_of(update.note, feed.owner)
+        if everywhere >= stamp then stamp, payload = everywhere, newest end
+        if stamp > stamp_at(row, 17) and stamp > updated_at(feed, update.id, group) then
+          set_payload(feed, update.id, group, pack_stamp(stamp), payload)
+          feed.changed = true
+        end
       end
-    end)
+    end
   end
 end
 
 -- Whether a packed group may have one of the ids that are looked for everywhere.
 local function is_wanted(packed, key)
-  if open_group(packed, key).older > 0 then return true end
   for _, id in ipairs(wanted) do
-    if string.find(packed, id:sub(9), HEADER + 1, true) then return true end
+    if find(packed, sub(id, 9), HEADER + 1, true) then return true end
   end
-  return false
+  return older_of(packed, key) > 0
 end
 
 -- Reads the groups that are concerned. Nothing has been written yet, so here errors do no harm.
@@ -186,18 +185,22 @@ local function load_feed(feed)
   feed.version = found[1]
   for number, group in ipairs(groups) do
     local packed = found[number + 1]
-    if packed then feed.by_key[group.key] = load_group(packed, group.key) end
-  end
-  if #wanted > 0 then
-    local all = redis.call('HGETALL', feed.hash)
-    for at = 1, #all, 2 do
-      local key = all[at]:sub(2)
-      if all[at] ~= 'v' and not feed.by_key[key] and is_wanted(all[at + 1], key) then
-        feed.by_key[key] = load_group(all[at + 1], key)
-      end
+    if packed then
+      local loaded = load_group(packed, group.key)
+      feed.by_key[group.key] = loaded
+      feed.groups[#feed.groups + 1] = loaded
     end
   end
-  for _, group in pairs(feed.by_key) do feed.groups[#feed.groups + 1] = group end
+  if #wanted == 0 then return end
+  local all = redis.call('HGETALL', feed.hash)
+  for at = 1, #all, 2 do
+    local key = sub(all[at], 2)
+    if all[at] ~= 'v' and not feed.by_key[key] and is_wanted(all[at + 1], key) then
+      local loaded = load_group(all[at + 1], key)
+      feed.by_key[key] = loaded
+      feed.groups[#feed.groups + 1] = loaded
+    end
+  end
 end
 
 -- Cuts the oldest groups, of which readers see nothing.
@@ -207,13 +210,16 @@ local function cut(feed)
   local elements = redis.call('ZRANGE', feed.order, 0, excess - 1)
   drop_groups(feed, elements)
   for _, element in ipairs(elements) do
-    local group = feed.by_key[element:sub(18)]
+    local group = feed.by_key[sub(element, 18)]
     if group then group.rows = '' end
   end
 end
 
+local NOTHING = {}
+
 -- The ids that are new and still there, and those that were there and are gone.
 local function changes_of(feed, fresh, gone)
+  if #fresh + #gone == 0 then return NOTHING, NOTHING end
   local is_gone, is_fresh, added, removed = {}, {}, {}, {}
   for _, id in ipairs(gone) do is_gone[id] = true end
   for _, put in ipairs(fresh) do
@@ -226,8 +232,17 @@ local function changes_of(feed, fresh, gone)
   return added, removed
 end
 
-local NOTHING = {}
 local refused = 0
+
+-- Whether a feed has the version that it must have. One that has the tag of this write has got it already, and only the answer
+-- did not arrive.
+local function is_as_expected(feed)
+  local version = feed.version
+  if version and sub(version, 9) == tag then return false end
+  if (version and stamp_at(version, 1) or 0) == expected then return true end
+  refused = refused + 1
+  return false
+end
 
 -- Everything for one feed. Returns the ids that are new and that are gone.
 local function write(index)
@@ -243,42 +258,34 @@ local function write(index)
   -- What readers do not see must not come back when something else is removed.
   if held > keep then cut(feed) end
   load_feed(feed)
-  if expected then
-    local version = feed.version
-    if version and #version ~= 16 then next_version(version, start, tag) end
-    -- Its own tag: this was done already, and the answer did not arrive.
-    if version and version:sub(9) == tag then return NOTHING, NOTHING end
-    if (version and stamp_at(version, 1) or 0) ~= expected then
-      refused = refused + 1
-      return NOTHING, NOTHING
-    end
-  end
   local version = next_version(feed.version, start, tag)
+  if expected and not is_as_expected(feed) then return NOTHING, NOTHING end
   local fresh = put_all(feed)
   local gone = remove_all(feed)
   update_all(feed)
   local changed = {}
   for _, group in ipairs(feed.groups) do
-    if group.changed then changed[#changed + 1] = group end
+    if group.changed then
+      changed[#changed + 1] = group
+      feed.grown = feed.grown or not group.place
+    end
   end
-  if #changed > 0 or ((feed.changed or expected) and feed.version) then
-    save_groups(feed, changed, version)
-    if #fresh > 0 then cut(feed) end
-    drop_if_empty(feed)
-  end
+  if #changed > 0 or ((feed.changed or expected) and feed.version) then save_groups(feed, changed, version) end
+  if feed.grown then cut(feed) end
   return changes_of(feed, fresh, gone)
 end
 
 local added_total, removed_total, failures, changes = 0, 0, {}, {}
-
-local function failed(index, failure)
-  failures[#failures + 1] = index
-  failures[#failures + 1] = words(failure)
-end
+local failing = {}
 
 local function write_slowly(index)
   local worked, added, removed = pcall(write, index)
-  if not worked then return failed(index, added) end
+  if not worked then
+    failures[#failures + 1] = index
+    failures[#failures + 1] = words(added)
+    failing[index] = true
+    return
+  end
   added_total, removed_total = added_total + #added, removed_total + #removed
   if report and #added + #removed > 0 then
     changes[#changes + 1] = index
@@ -287,46 +294,94 @@ local function write_slowly(index)
   end
 end
 
--- Fan-out's case: one member that is newer than what its group has. Returns false where it is another.
-local function append(index, put)
-  local hash, order = KEYS[first_hash + index - 1], KEYS[first_order + index - 1]
-  local found = redis.pcall('HMGET', hash, 'v', put.group.field)
-  local version, packed = found[1], found[2]
-  if not packed or (version and #version ~= 16) then return false end
-  local size = #packed
-  if size < HEADER + ROW or size >= HEADER + room * ROW or (size - HEADER) % ROW ~= 0 then return false end
-  local layout, digest, arrivals, last, seen, seen_at, read, read_at, older, _, forgotten, actors =
-    unpack_numbers(HEAD, packed)
-  if layout ~= LAYOUT or older + forgotten > 0 or arrivals == MOST or last > arrivals then return false end
-  local id, newest = put.id, packed:sub(-ROW, -ROW + 15)
-  local offset = row_of(packed:sub(HEADER + 1), id)
-  if offset then return stamp_at(packed, HEADER + offset + 17) >= put.stamp end
-  if not before(newest, id) or (size - HEADER) / ROW >= exact then return false end
-  if not has_actor(packed:sub(HEADER + 1), put.actor) then actors = actors + 1 end
-  local place = element_of(id, digest, put.group.key)
-  local old = element_of(newest, digest, put.group.key)
-  if inline then
-    local stored = redis.pcall('HSET', KEYS[first_payloads + index - 1], id .. put.group.key, NEVER .. put.payload)
-    if type(stored) == 'table' then return false end
+-- Remembers the removals from each of the feeds, unless one from all says as much.
+local function note_removals()
+  for _, removal in ipairs(removes) do
+    local owners, fields = {}, {}
+    for index = 1, number_of_feeds do
+      if not failing[index] then owners[#owners + 1] = owner_of(index) end
+    end
+    local known = redis.call('HMGET', removal.note, '*', unpack(owners))
+    if not known[1] or stamp_at(known[1], 1) < removal.stamp then
+      for number, owner in ipairs(owners) do
+        local its = known[number + 1]
+        if not its or stamp_at(its, 1) < removal.stamp then
+          fields[#fields + 1] = owner
+          fields[#fields + 1] = pack_stamp(removal.stamp)
+        end
+      end
+      in_parts('HSET', removal.note, fields)
+      redis.call('PEXPIRE', removal.note, ttl)
+    end
   end
-  if place ~= old then
-    local moved = redis.pcall('ZREM', order, old)
-    if type(moved) == 'table' then return false end
-    redis.call('ZADD', order, 0, place)
+end
+
+-- Fan-out's case: one member that is newer than what its group has, or makes the newest group. Returns a function that puts it
+-- into one feed, and returns false where it is another case. Nothing is read twice, and no number becomes a text.
+local function adding(put)
+  local call, pcall, find, sub, KEYS = redis.call, redis.pcall, find, sub, KEYS
+  local unpack_numbers, pack_numbers, row_of, has_actor = unpack_numbers, pack_numbers, row_of, has_actor
+  local id, stamp, actor, key, field, digest = put.id, put.stamp, put.actor, put.group.key, put.group.field, put.group.digest
+  local start_of_row, time, place = id .. pack_stamp(stamp), sub(id, 1, 8), element_of(id, digest, key)
+  local most, layout_byte, first = HEADER + math.min(room, exact) * ROW, string.char(LAYOUT), pack_numbers('>I4', 1)
+  local new = pack_numbers(HEAD, LAYOUT, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, digest) .. start_of_row .. first .. actor
+
+  local function make(hash, order, version)
+    local held, oldest = call('HLEN', hash) - 1, nil
+    if inline or held > keep then return false end
+    if held == keep then
+      -- One has to go for it: here such that has nothing but its place and its field.
+      local found, places = pcall('ZRANGE', order, '0', '0'), pcall('ZCARD', order)
+      oldest = found[1]
+      if places ~= held or not oldest or #oldest < 17 or not before(sub(oldest, 2), sub(place, 2)) then return false end
+    end
+    if type(pcall('ZADD', order, '0', place)) == 'table' then return false end
+    if oldest then
+      call('ZREM', order, oldest)
+      call('HDEL', hash, field_of(sub(oldest, 18)))
+    end
+    call('HSET', hash, field, new, 'v', next_version(version, start, tag))
+    added_total = added_total + 1
+    return true
   end
-  redis.call(
-    'HSET', hash, put.group.field,
-    pack_numbers(HEAD, LAYOUT, digest, arrivals + 1, arrivals + 1, seen, seen_at, read, read_at, 0, 0, 0, actors)
-      .. packed:sub(HEADER + 1) .. id .. pack_numbers('>I8I4', put.stamp, arrivals + 1) .. put.actor,
-    'v', next_version(version, start, tag)
-  )
-  added_total = added_total + 1
-  return true
+
+  return function(index)
+    local hash = KEYS[first_hash + index - 1]
+    local found = pcall('HMGET', hash, 'v', field)
+    local version, packed = found[1], found[2]
+    if found.err or (version and #version ~= 16) then return false end
+    if not packed then return make(hash, KEYS[first_order + index - 1], version) end
+    local size = #packed
+    if size < HEADER + ROW or size >= most or (size - HEADER) % ROW ~= 0 then return false end
+    local layout, arrivals, last, actors, older, forgotten = unpack_numbers('>I1I4I4I4I4I4', packed)
+    if layout ~= LAYOUT or older + forgotten > 0 or arrivals == MOST or last > arrivals then return false end
+    local offset = row_of(packed, id, HEADER)
+    if offset then return stamp_at(packed, offset + 17) >= stamp end
+    local newest = sub(packed, -ROW, -ROW + 15)
+    if not before(newest, id) then return false end
+    if inline then
+      local stored = pcall('HSET', KEYS[first_payloads + index - 1], id .. key, NEVER .. put.payload)
+      if type(stored) == 'table' then return false end
+    end
+    if sub(newest, 1, 8) ~= time then
+      local order = KEYS[first_order + index - 1]
+      if type(pcall('ZREM', order, element_of(newest, digest, key))) == 'table' then return false end
+      call('ZADD', order, '0', place)
+    end
+    if not has_actor(packed, actor, HEADER) then actors = actors + 1 end
+    local arrival = pack_numbers('>I4', arrivals + 1)
+    local changed = layout_byte .. arrival .. arrival .. pack_numbers('>I4', actors) .. sub(packed, 14)
+      .. start_of_row .. arrival .. actor
+    call('HSET', hash, field, changed, 'v', next_version(version, start, tag))
+    added_total = added_total + 1
+    return true
+  end
 end
 
 local one = #puts == 1 and #removes == 0 and #updates == 0 and puts[1]
-local quickly = one and keep > 0 and not (has_notes or report or expected)
+local add_quickly = one and keep > 0 and not (has_notes or report or expected) and adding(one)
 for index = 1, number_of_feeds do
-  if not (quickly and not floors[index] and append(index, one)) then write_slowly(index) end
+  if not add_quickly or floors[index] or not add_quickly(index) then write_slowly(index) end
 end
+note_removals()
 return {added_total, removed_total, failures, changes, refused}

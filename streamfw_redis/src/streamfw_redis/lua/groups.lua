@@ -6,8 +6,9 @@
 -- `m`, the length of the key, the key, a row: a member that has no room in the packed group, all older than those which have;
 -- `n`, the length of the key, the key, an actor, a number: how many members are theirs.
 
-local HEAD, HEADER, ROW = '>I1c8I4I4I4I8I4I8I4I4I4I4', 57, 36
+local HEAD, HEADER, ROW = '>I1I4I4I4I4I4I4I4I8I4I8c8', 57, 36
 local LAYOUT, MOST = 1, 4294967295
+local find, sub = string.find, string.sub
 local REST = string.rep('\255', ROW)
 
 local function malformed(what, key)
@@ -26,11 +27,17 @@ end
 
 local function prefix_of(letter, key) return letter .. pack_numbers('>I4', #key) .. key end
 
+-- How many members of a group are not in the packed one.
+local function older_of(packed, key)
+  if #packed < HEADER + ROW then malformed(#packed .. ' bytes are not those', key) end
+  return (unpack_numbers('>I4', packed, 14))
+end
+
 -- The header of a packed group, whose numbers can be trusted then.
 local function open_group(packed, key)
   if not packed then malformed('nothing is stored', key) end
   if #packed < HEADER + ROW or (#packed - HEADER) % ROW ~= 0 then malformed(#packed .. ' bytes are not those', key) end
-  local layout, digest, arrivals, last, seen, seen_at, read, read_at, older, older_last, forgotten, actors =
+  local layout, arrivals, last, actors, older, forgotten, older_last, seen, seen_at, read, read_at, digest =
     unpack_numbers(HEAD, packed)
   if layout ~= LAYOUT then malformed('layout ' .. layout .. ' is unknown:', key) end
   local members = (#packed - HEADER) / ROW + older + forgotten
@@ -47,29 +54,28 @@ end
 
 local function pack_header(group)
   return pack_numbers(
-    HEAD, LAYOUT, group.digest, group.arrivals, group.last, group.seen, group.seen_at, group.read, group.read_at,
-    group.older, group.older_last, group.forgotten, group.actors
+    HEAD, LAYOUT, group.arrivals, group.last, group.actors, group.older, group.forgotten, group.older_last, group.seen,
+    group.seen_at, group.read, group.read_at, group.digest
   )
 end
 
--- Where the row of a member is among rows: how many bytes stand before it; nil: it is not there.
-local function row_of(rows, id)
+-- Where the row of a member is among rows, which may follow a header: how many bytes stand before it; nil: it is not there.
+local function row_of(rows, id, header)
   -- The beginnings of ids are all alike.
   local digest = id:sub(9)
-  local at = string.find(rows, digest, 1, true)
+  local at = find(rows, digest, header + 1, true)
   while at do
-    local offset = at - 9
-    if offset % ROW == 0 and rows:sub(offset + 1, offset + 16) == id then return offset end
-    at = string.find(rows, digest, at + 1, true)
+    if (at - header) % ROW == 9 and rows:sub(at - 8, at + 7) == id then return at - 9 end
+    at = find(rows, digest, at + 1, true)
   end
 end
 
 -- Whether any of the rows is of an actor.
-local function has_actor(rows, actor)
-  local at = string.find(rows, actor, 1, true)
+local function has_actor(rows, actor, header)
+  local at = find(rows, actor, header + 1, true)
   while at do
-    if at % ROW == 29 then return true end
-    at = string.find(rows, actor, at + 1, true)
+    if (at - header) % ROW == 29 then return true end
+    at = find(rows, actor, at + 1, true)
   end
   return false
 end
