@@ -92,14 +92,11 @@ class PackedGroups:
         letters = (GROUPS, ORDER, PAYLOADS) if self._spec.inline else (GROUPS, ORDER)
         starts = [keys.start(bucket) + letter + before for letter in letters]
         if bucket not in self._heads:
-            first = [
-                keys.floors(bucket, self._namespace),
-                *(keys.note(bucket, self._namespace, id) for id in self._ids),
-            ]
+            first = [keys.floors(bucket, self._namespace), *keys.notes(bucket, self._namespace, self._ids)]
             around = [b"%d" % len(starts[0]), b"%d" % len(after)]
             self._heads[bucket] = bulk(first), bulk([*self._first, *around, *self._second])
         head, tail = self._heads[bucket]
-        number = 1 + len(self._ids) + len(starts) * len(owners)
+        number = 2 + len(self._ids) + len(starts) * len(owners)
         feeds = b"".join([bulk_between(start, owners, after) for start in starts])
         size = 1 + number + len(self._first) + 2 + len(self._second)
         return Call(WRITE, size, b"%b%b%b%b" % (bulk((b"%d" % number,)), head, feeds, tail), bucket)

@@ -1,6 +1,6 @@
 -- Writes to many grouped feeds: the same puts, removals and updates to each.
 --
--- KEYS: floors, a note for each id that is written, then of all feeds the hashes, the sorted sets, and the payloads where the
+-- KEYS: floors, the marker that there are notes, a note for each id that is written, then of all feeds the hashes, the sorted sets, and the payloads where the
 --   feed keeps them inline.
 -- ARGV: keep, inline (0 or 1), report (0 or 1), now (microseconds), ttl (milliseconds), how many bytes of a hash's key stand
 --   before and after the owner, how many members a packed group and a group have at most, the version of a feed that is new,
@@ -28,7 +28,7 @@ local function take(number, with_actor, with_payload)
   local taken = {}
   for index = 1, number do
     local one = {
-      note = KEYS[1 + tonumber(ARGV[cursor])], group = groups[tonumber(ARGV[cursor + 1])],
+      note = KEYS[2 + tonumber(ARGV[cursor])], group = groups[tonumber(ARGV[cursor + 1])],
       id = ARGV[cursor + 2], stamp = tonumber(ARGV[cursor + 3]),
     }
     cursor = cursor + 4
@@ -51,12 +51,15 @@ for _, operations in ipairs({removes, updates}) do
   end
 end
 
-local number_of_feeds = (#KEYS - 1 - number_of_notes) / (inline and 3 or 2)
-local first_hash = 2 + number_of_notes
+local number_of_feeds = (#KEYS - 2 - number_of_notes) / (inline and 3 or 2)
+local first_hash = 3 + number_of_notes
 local first_order, first_payloads = first_hash + number_of_feeds, first_hash + 2 * number_of_feeds
 
 local has_notes = false
-for number = 2, number_of_notes + 1 do has_notes = redis.call('HLEN', KEYS[number]) > 0 or has_notes end
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  -- This fails now where one is of another type.
+  for number = 3, number_of_notes + 2 do has_notes = redis.call('HLEN', KEYS[number]) > 0 or has_notes end
+end
 
 local function owner_of(index) return KEYS[first_hash + index - 1]:sub(before_owner + 1, -after_owner - 1) end
 
@@ -314,6 +317,7 @@ local function note_removals()
       redis.call('PEXPIRE', removal.note, ttl)
     end
   end
+  if #removes > 0 then mark_notes(KEYS[2], ttl) end
 end
 
 -- Fan-out's case: one member that is newer than what its group has, or makes the newest group. Returns a function that puts it
