@@ -61,6 +61,7 @@ _CLASSES = (
 )
 _NETWORK = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 _INSIDE = re.compile(r"\b(?:OOM|MISCONF|WRONGTYPE|READONLY|NOREPLICAS|MASTERDOWN|NOPERM|CLUSTERDOWN)\b")
+_SAYINGS = {"cluster support disabled": "NO_CLUSTER", "SENTINEL": "NO_MASTER"}
 _AT = "Redis at "
 
 
@@ -144,7 +145,7 @@ def _kind_of(error: BaseException) -> str:
     if isinstance(error, exceptions.InvalidResponse):
         return "NO_REDIS"
     if isinstance(error, exceptions.ResponseError):
-        return "NO_CLUSTER" if "cluster support disabled" in str(error) else ""
+        return next((kind for words, kind in _SAYINGS.items() if words in str(error)), "")
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
         return "SLOW"
     return "UNREACHABLE" if isinstance(error, exceptions.ConnectionError | OSError) else ""

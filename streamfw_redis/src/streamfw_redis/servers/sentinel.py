@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
+from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError
 from redis.sentinel import Sentinel as Driver
 
@@ -71,4 +73,4 @@ def _arguments(options: Options) -> dict[str, object]:
     arguments |= {"username": options.sentinel_username, "password": options.sentinel_password}
     # They answer at once or not at all, and the next one knows too.
     arguments["socket_timeout"] = min(options.timeout, options.connect_timeout)
-    return arguments | {"ssl": options.tls}
+    return arguments | {"ssl": options.tls, "retry": Retry(NoBackoff(), 0)}
