@@ -5,4 +5,9 @@ from streamfw_core.plugins import Register, hookimpl
 
 @hookimpl
 def streamfw_register_storages(register: Register) -> None:
-    register("redis", "streamfw_redis.storage:create", summary="Redis and Valkey: one server, Sentinel or a cluster")
+    register(
+        "redis",
+        "streamfw_redis.storage:create",
+        summary="Redis and Valkey: one server, Sentinel or a cluster",
+        schemes=("rediss", "redis+unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
+    )

@@ -17,7 +17,7 @@ from streamfw_redis.timelines import lifetime
 __all__ = ["Records"]
 
 STORE = script("record_store")
-REMEMBER = script("remember")
+REMEMBER = script("remember", "remembering")
 RECORDS_PER_CALL = 1000
 
 Item = TypeVar("Item")

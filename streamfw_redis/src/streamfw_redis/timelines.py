@@ -17,14 +17,14 @@ from streamfw_redis.scripts import Call, call, script
 
 __all__ = ["Timelines", "bounds", "by_bucket", "lifetime"]
 
-WRITE = script("timeline_write", "timelines", "timeline_writing")
+WRITE = script("timeline_write", "remembering", "timelines", "timeline_writing")
 READ = script("timeline_read", "timelines")
 LOCATE = script("timeline_locate", "timelines")
-COPY = script("timeline_copy", "timelines", "timeline_writing")
+COPY = script("timeline_copy", "remembering", "timelines", "timeline_writing")
 COUNT = script("timeline_count", "timelines")
-CLEAR = script("timeline_clear", "timelines")
+CLEAR = script("timeline_clear", "remembering", "timelines")
 
-FEEDS_PER_CALL = 250
+FEEDS_PER_CALL = 500
 """A chunk is sent in parts, so that the server works on one while the next is packed."""
 ENTRIES_PER_CALL = 1000
 CUT_AT_ONCE = 10_000
@@ -273,9 +273,9 @@ def bounds(query: Query) -> tuple[bytes, bytes]:
 
 
 def by_bucket(keys: Keys, spec: FeedSpec, owners: Sequence[str]) -> Iterable[tuple[int, Sequence[str]]]:
-    """Owners by the bucket of their feeds."""
+    """Owners by the bucket of their feeds, in whatever order packs fast."""
     if not keys.buckets:
-        return [(0, owners)] if owners else []
+        return [(0, sorted(owners, key=len))] if owners else []
     start, end = spec.key_format.prefix.encode(), spec.key_format.suffix.encode()
     found: dict[int, list[str]] = {}
     for owner in owners:

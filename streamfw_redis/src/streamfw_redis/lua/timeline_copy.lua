@@ -27,7 +27,7 @@ for index, element in ipairs(elements) do
   puts[index] = put
 end
 oldest_id = puts[1].id
-local added = write(target, nil, ARGV[7])
+local added = writer()(target, nil, ARGV[7])
 
 -- It goes on while the target has room, or holds what is older.
 local older = range(source, kind, high - #elements - 1, high - #elements - 1)[1]

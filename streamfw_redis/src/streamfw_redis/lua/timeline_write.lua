@@ -52,7 +52,9 @@ local function failed(index, failure)
   failures[#failures + 1] = words(failure)
 end
 
+local write
 local function write_slowly(index, key, payloads)
+  write = write or writer()
   local worked, added, removed = pcall(write, key, payloads, key:sub(before_owner + 1, -after_owner - 1))
   if not worked then return failed(index, added) end
   added_total, removed_total = added_total + #added, removed_total + #removed
@@ -63,17 +65,28 @@ local function write_slowly(index, key, payloads)
   end
 end
 
+local function append_to_set(index, key, member)
+  local added = redis.pcall('ZADD', key, '0', member)
+  if type(added) == 'table' then return failed(index, added) end
+  added_total = added_total + 1
+  local length = redis.call('ZCARD', key)
+  if length > keep + SLACK then pop_oldest(key, 'zset', nil, length - keep) end
+end
+
 -- Fan-out's case: one entry that is newer than what the feeds have. Everything is at hand and nothing is a number that
 -- Redis would have to turn into a text, which is what takes longest otherwise.
 local function append_to_all(id, stamp, payload)
   local call, unpack_numbers, KEYS, full = redis.pcall, unpack_numbers, KEYS, keep + SLACK
-  local pushed = element_of(id, stamp)
+  local pushed, packed_stamp = element_of(id, stamp), pack_stamp(stamp)
   local _, time, digest = unpack_numbers('>I2I6I8', id)
   for index = 1, feeds do
     local key = KEYS[first + index - 1]
-    local newest, newer = call('LINDEX', key, '-1'), false
+    local newest, newer, long = call('LINDEX', key, '-1'), false, false
+    if type(newest) == 'table' and not inline then
+      newest, long = call('ZRANGE', key, '-1', '-1')[1], true
+    end
     if not newest then
-      newer = true
+      newer = not long
     elseif #newest == SHORT then
       local its_time, its_digest = unpack_numbers('>I6I8', newest)
       newer = its_time < time or (its_time == time and its_digest < digest)
@@ -84,6 +97,8 @@ local function append_to_all(id, stamp, payload)
     local payloads = inline and KEYS[first + feeds + index - 1] or nil
     if not newer then
       write_slowly(index, key, payloads)
+    elseif long then
+      append_to_set(index, key, id .. packed_stamp)
     else
       local stored = not inline or call('HSET', payloads, id, NEVER .. payload)
       local length = type(stored) == 'table' and stored or call('RPUSH', key, pushed)

@@ -2,7 +2,9 @@
 
 local SHORT, LONG = 17, 24
 local LONGEST_LIST = 2000
-local SLACK = 16  -- entries more than readers see, so that a full feed is not cut at every append
+-- Entries more than readers see, so that a full feed is not cut at every append. With 7 a feed of 100 stays within the 2,048
+-- bytes that the allocator gives it.
+local SLACK = 7
 local AFTER = string.rep('\255', 8)
 
 local function malformed(element)
