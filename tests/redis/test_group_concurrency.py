@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -48,9 +47,9 @@ def look(groups: list[AggregatedActivity]) -> None:
 
 
 @pytest.fixture(params=[0, 4], ids=["together", "in buckets"])
-def settings(request: pytest.FixtureRequest, redis_server: Server) -> Iterator[dict[str, Any]]:
+def settings(request: pytest.FixtureRequest, redis_server: Server) -> dict[str, Any]:
     options = {"url": redis_server.url, "buckets": request.param, "prefix": f"{uuid4().hex}:"}
-    yield {"storages": {"default": {"backend": "redis", "options": options}}}
+    return {"storages": {"default": {"backend": "redis", "options": options}}}
 
 
 def test_processes_that_add_remove_and_mark_the_same_groups_lose_nothing(settings: dict[str, Any]) -> None:

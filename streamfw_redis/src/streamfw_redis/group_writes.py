@@ -15,7 +15,7 @@ from streamfw_redis.timelines import lifetime
 
 __all__ = ["EXACT_MEMBERS", "PackedGroups", "marker", "parts", "room"]
 
-WRITE = script("group_write", "groups", "group_members")
+WRITE = script("group_write", "remembering", "groups", "group_members", "group_writing")
 
 EXACT_MEMBERS = 10_000
 OPERATIONS_PER_CALL = 1000

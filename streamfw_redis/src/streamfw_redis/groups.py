@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import define
-from streamfw_core.errors import StorageError
 from streamfw_core.ids import MAX_ID
 from streamfw_core.storage import FeedSpec, Outcome, Query, Stats, Write
 from streamfw_core.storage.groups import Group
@@ -28,7 +26,7 @@ LOAD = script("group_load", "groups", "group_views")
 COUNT = script("group_count", "groups")
 FIND = script("group_find", "groups")
 MARK = script("group_mark", "groups")
-CLEAR = script("group_clear", "groups", "group_members")
+CLEAR = script("group_clear", "remembering", "groups", "group_members")
 
 FEEDS_PER_CALL = 100
 KEYS_PER_CALL = 1000
@@ -93,7 +91,7 @@ class Groups:
         flags = [b"1" if seen else b"0", b"1" if read else b"0"]
         head = [b"%d" % spec.keep, *flags, b"%d" % stamp, *marker(), b"1" if keys is None else b"0"]
         found = self._ask_one(spec, owner, MARK, head, [key.encode() for key in wanted], KEYS_PER_CALL)
-        return [key.decode() for changed in found for key in changed]
+        return [self._text(spec, owner, key) for changed in found for key in changed]
 
     def clear(self, spec: FeedSpec, owners: Sequence[str], keep: int, stamp: int, ttl: float) -> None:
         """Cut feeds; one of more than ten thousand members in steps, the oldest groups first."""
@@ -144,7 +142,7 @@ class Groups:
         """The key of the group that has each member."""
         packed = [*map(pack_id, ids)]
         found = self._ask_one(spec, owner, FIND, [b"%d" % spec.keep], packed, IDS_PER_CALL)
-        return [key[1:].decode() if key else None for some in found for key in some]
+        return [self._text(spec, owner, key[1:]) if key else None for some in found for key in some]
 
     def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
         def make(bucket: int, some: Sequence[Query]) -> Call:
@@ -206,10 +204,7 @@ class Groups:
             end = at + len(rows) // ROW
             payloads = self._payloads(spec, hydrate, stored[at:end], end - at)
             at = end
-            try:
-                groups.append(group_of(key.decode(), head, rows, members, payloads))
-            except (ValueError, struct.error) as error:
-                raise self._malformed(spec, owner, str(error)) from error
+            groups.append(group_of(self._text(spec, owner, key), head, rows, members, payloads))
         return groups
 
     def _payloads(
@@ -225,8 +220,16 @@ class Groups:
             return None
         return [value[17:] if value and value[:1] == b"A" else None for value in stored]
 
-    def _malformed(self, spec: FeedSpec, owner: str, words: str) -> StorageError:
-        return self.answers.malformed(self._at(spec, owner, GROUPS)[1].decode("utf-8", "replace"), words)
+    def _text(self, spec: FeedSpec, owner: str, key: bytes) -> str:
+        """The key of a group.
+
+        :raises StorageError: it is none of ours.
+        """
+        try:
+            return key.decode()
+        except UnicodeDecodeError as error:
+            where = self._at(spec, owner, GROUPS)[1].decode("utf-8", "replace")
+            raise self.answers.malformed(where, f"{key[:40]!r} is not the key of a group") from error
 
 
 def _bounds(query: Query) -> tuple[bytes, bytes]:

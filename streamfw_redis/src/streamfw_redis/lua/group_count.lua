@@ -19,8 +19,7 @@ local function unmarked(all, keys)
   return unseen, unread
 end
 
-local counts = {}
-for number = 1, feeds do
+local function count(number)
   local hash, order = KEYS[number], KEYS[feeds + number]
   local low, high = window(order, keep, ARGV[2 * number + 1], ARGV[2 * number + 2])
   local unseen, unread = 0, 0
@@ -28,6 +27,9 @@ for number = 1, feeds do
     local keys = keys_between(order, low, high - 1)
     unseen, unread = unmarked(packed_of(hash, keys), keys)
   end
-  counts[number] = {high - low, unseen, unread}
+  return {high - low, unseen, unread}
 end
+
+local counts = {}
+for number = 1, feeds do counts[number] = about(KEYS[number], count, number) end
 return counts

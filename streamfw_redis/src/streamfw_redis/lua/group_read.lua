@@ -9,7 +9,7 @@ local keep, view, inline, records = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3
 local queries = (#ARGV - 4) / 5
 local pages = {}
 
-for number = 1, queries do
+local function page_of(number)
   local at = 5 + 5 * (number - 1)
   local hash, order = KEYS[number], KEYS[queries + number]
   local start, stop = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
@@ -20,10 +20,8 @@ for number = 1, queries do
   else
     keys = keys_between(order, stop and math.max(low, high - stop) or low, high - start - 1)
   end
-  local page = show(hash, order, inline and KEYS[2 * queries + number] or nil, keys, view, records)
-  if #page[1] < 4 * #keys then
-    error('MALFORMED ' .. hash .. ' lacks groups that ' .. order .. ' has', 0)
-  end
-  pages[number] = page
+  return show(hash, order, inline and KEYS[2 * queries + number] or nil, keys, view, records, true)
 end
+
+for number = 1, queries do pages[number] = about(KEYS[number], page_of, number) end
 return pages

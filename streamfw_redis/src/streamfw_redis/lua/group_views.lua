@@ -28,12 +28,12 @@ local function get_all(names, get)
 end
 
 -- Of each group: its key, header and the id of its oldest member, how many members are packed, and rows by ascending id; and what is stored of the activities
--- of all rows. `records`: what their keys begin with; '': none are wanted. A group that is not there is left out.
-local function show(hash, order, payloads, keys, view, records)
+-- of all rows. `records`: what their keys begin with; '': none are wanted. `all`: groups that are not there are an error.
+local function show(hash, order, payloads, keys, view, records, all)
   local shown, names = {}, {}
   for number, packed in ipairs(packed_of(hash, keys)) do
     local key = keys[number]
-    if packed then
+    if packed or all then
       local group = open_group(packed, key)
       local rows, first_id = view_of(order, group, packed, view)
       shown[#shown + 1] = key

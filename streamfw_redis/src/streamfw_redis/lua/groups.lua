@@ -139,3 +139,10 @@ local function next_version(version, start, tag)
   if #version ~= 16 then error('MALFORMED ' .. #version .. ' bytes are not a version', 0) end
   return pack_stamp(stamp_at(version, 1) + 1) .. tag
 end
+
+-- Calls a function; an error gets the name of the feed that it is about.
+local function about(hash, run, ...)
+  local worked, result = pcall(run, ...)
+  if not worked then error(words(result) .. ', in ' .. hash, 0) end
+  return result
+end
