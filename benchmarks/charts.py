@@ -104,7 +104,7 @@ def chart(title: str, x: str, y: str, found: Sequence[tuple[int, float]]) -> str
     low, high = log10(min(size for size, _ in found)), log10(max(size for size, _ in found))
 
     def at(size: float, value: float) -> tuple[float, float]:
-        across = left + inner_width * (log10(size) - low) / (high - low)
+        across = left + 30 + (inner_width - 60) * (log10(size) - low) / (high - low)
         return round(across, 1), round(top + inner_height * (1 - value / highest), 1)
 
     parts = [

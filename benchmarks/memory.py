@@ -10,69 +10,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import ClassVar
-
 import msgspec
 from measure import Case, measure, parser, show, write_json
-from streamfw_core.storage import Entry, Write
+from workloads import PAGE, BenchFeed, BenchManager, Source, entries, owners_to, write
 
-from streamfw_core import Activity, FanoutPriority, Feed, Love, Manager, Streams, UserBaseFeed
+from streamfw_core import Streams
 
-FOLLOWERS = 10_000
-LENGTH = 100
-PAGE = 25
+FOLLOWERS = BenchManager.followers
+LENGTH = BenchFeed.max_length
 READS = 2_000
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class BenchFeed(Feed):
-    max_length = LENGTH
-
-
-class BenchUserFeed(UserBaseFeed):
-    key_format = "bench:user:%(user_id)s"
-
-
-class BenchManager(Manager):
-    feed_classes: ClassVar = {"bench": BenchFeed}
-    user_feed_class = BenchUserFeed
-
-    def get_user_follower_ids(self, user_id: object) -> dict[FanoutPriority, range]:
-        return {FanoutPriority.HIGH: range(FOLLOWERS)}
-
-
-class Source:
-    """Activities one after the other."""
-
-    def __init__(self) -> None:
-        self.number = 0
-        self.next: Activity = self.make()
-
-    def make(self) -> Activity:
-        self.number += 1
-        return Activity(
-            1, Love, self.number, time=START + timedelta(seconds=self.number), extra_context={"item": self.number}
-        )
-
-    def advance(self) -> None:
-        self.next = self.make()
 
 
 def fan_out_cases() -> list[Case]:
     streams, source = Streams({}), Source()
     manager = BenchManager(streams=streams)
-    binding = streams.bind(BenchFeed)
-    owners = [str(user) for user in range(FOLLOWERS)]
+    owners = owners_to(FOLLOWERS)
     bare: dict[int, list[int]] = {}
 
     def through_manager() -> None:
         manager.add_user_activity(1, source.next)
 
     def through_storage() -> None:
-        binding.timelines.write(
-            binding.spec, [Write(owners, puts=[Entry(source.next.serialization_id, source.number)])]
-        )
+        write(streams, BenchFeed, owners, entries([source.next]))
 
     def through_lists() -> None:
         id = source.next.serialization_id
@@ -96,7 +55,7 @@ def fan_out_cases() -> list[Case]:
 def read_cases() -> list[Case]:
     streams, source = Streams({}), Source()
     feed = BenchFeed(13, streams=streams)
-    activities = [source.make() for _ in range(LENGTH)]
+    activities = source.many(LENGTH)
     feed.add_many(activities)
     encode = msgspec.msgpack.Encoder().encode
     decode = msgspec.msgpack.Decoder().decode

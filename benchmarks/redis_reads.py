@@ -13,7 +13,6 @@ each one round trip of a redis-py client, whose bytes are not decoded:
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from measure import Case, measure
 from redis_bare import times
@@ -30,28 +29,10 @@ SAME = """
 local elements = redis.call('LRANGE', KEYS[1], '-25', '-1')
 local names = {}
 for index, element in ipairs(elements) do
-  names[index] = NAME
+  names[index] = ARGV[1] .. '\\0\\0' .. element:sub(1, 14)
 end
 return {elements, redis.call('MGET', unpack(names))}
 """
-NAMES = {
-    "hexadecimal": "string.format('%s0000%04x%08x%08x%08x', ARGV[1], struct.unpack('>I2I4I4I4', element))",
-    "bytes": "ARGV[1] .. '\\0\\0' .. element:sub(1, 14)",
-}
-
-
-def records_of(client: Any, streams: Streams) -> tuple[bytes, str, list[bytes]]:
-    """What the keys of the activities begin with, how ids are spelled in them, and the keys of the newest page."""
-    binding = streams.bind(BenchFeed)
-    entries = binding.timelines.read(binding.spec, [Query(str(OWNER), 0, PAGE)])[0].entries
-    prefix = b"streamfw:a:" + binding.records.encode() + b":"
-    for spelling, keys in (
-        ("hexadecimal", [prefix + b"%032x" % entry.id for entry in entries]),
-        ("bytes", [prefix + entry.id.to_bytes(16, "big") for entry in entries]),
-    ):
-        if client.exists(*keys) == PAGE:
-            return prefix, spelling, keys
-    raise AssertionError(f"there are no records under {prefix!r}")
 
 
 def reads(bench: Bench, streams: Streams) -> None:
@@ -59,13 +40,16 @@ def reads(bench: Bench, streams: Streams) -> None:
     manager.followers = 100
     old = bench.old(100)
     for _ in range(BenchFeed.max_length + 20):
-        manager.add_user_activity(PUBLISHER, source.make())
+        source.advance()
+        manager.add_user_activity(PUBLISHER, source.next)
         if old:
             old.ask("publish", PUBLISHER)
     feed, binding = BenchFeed(OWNER, streams=streams), streams.bind(BenchFeed)
     query = [Query(str(OWNER), 0, PAGE, hydrate=binding.hydrate)]
-    prefix, spelling, keys = records_of(client, streams)
-    script = client.script_load(SAME.replace("NAME", NAMES[spelling]))
+    entries = binding.timelines.read(binding.spec, [Query(str(OWNER), 0, PAGE)])[0].entries
+    prefix = b"streamfw:a:" + binding.records.encode() + b":"
+    keys = [prefix + entry.id.to_bytes(16, "big") for entry in entries]
+    script = client.script_load(SAME)
     timeline = f"streamfw:f:{BenchFeed.key_format}" % {"user_id": OWNER}
     bare_elements, bare_values = client.evalsha(script, 1, timeline, prefix)
     assert len(feed[:PAGE]) == len(bare_elements) == PAGE

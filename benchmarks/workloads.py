@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -37,7 +38,9 @@ class Source:
         return [self.make() for _ in range(count)]
 
     def advance(self) -> None:
+        """Have the next one ready, to be published now: not before it happens, as `many` runs ahead of the clock."""
         self.next = self.make()
+        time.sleep(max(0.0, (self.next.time - datetime.now(UTC)).total_seconds()))
 
 
 class BenchFeed(Feed):
