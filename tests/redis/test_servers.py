@@ -18,7 +18,7 @@ from streamfw_redis.scripts import Call, command
 from streamfw_redis.servers import pool as pools
 from streamfw_redis.storage import RedisStorage
 
-from tests.redis.feeds import SPEC, Make, at, ids_of, own_keeping_server, own_server, spec, storages
+from tests.redis.feeds import SPEC, Make, at, ids_of, meanwhile, own_keeping_server, own_server, spec, storages
 from tests.services.binaries import Binary
 from tests.services.certificates import Certificate
 from tests.services.redis import Server
@@ -50,8 +50,8 @@ class TestRestart:
         storage = make(kept.url, retry_for=10)
         write(storage, 1)
         kept.kill()
-        threading.Timer(0.5, kept.start).start()
-        assert not write(storage, 2).failures
+        with meanwhile(kept.start, after=0.5):
+            assert not write(storage, 2).failures
         assert ids_of(storage, "7") == [2, 1]
 
     def test_writes_while_the_server_is_killed_again_and_again_are_all_there(self, kept: Server, make: Make) -> None:
@@ -79,8 +79,8 @@ class TestRestart:
         storage = make(kept.url, retry_for=10)
         write(storage, 1)
         kept.pause()
-        threading.Timer(0.2, kept.restart).start()
-        outcome = write(storage, 2)
+        with meanwhile(kept.restart, after=0.2):
+            outcome = write(storage, 2)
         assert outcome.added is None
         assert not outcome.failures
 
@@ -122,8 +122,8 @@ class TestHanging:
         storage = make(server.url, timeout=0.2, retry_for=10)
         write(storage, 1)
         server.pause()
-        threading.Timer(0.7, server.resume).start()
-        assert not write(storage, 2).failures
+        with meanwhile(server.resume, after=0.7):
+            assert not write(storage, 2).failures
         assert ids_of(storage, "7") == [2, 1]
 
     def test_a_new_connection_to_a_server_that_hangs_times_out_too(self, server: Server, make: Make) -> None:
@@ -329,8 +329,8 @@ class TestStates:
     ) -> None:
         with Server(redis_binary, replica_of=server.port) as replica:
             storage = make(replica.url, retry_for=10)
-            threading.Timer(0.4, replica.ask, ("REPLICAOF", "NO", "ONE")).start()
-            assert not write(storage, 1).failures
+            with meanwhile(replica.ask, "REPLICAOF", "NO", "ONE", after=0.4):
+                assert not write(storage, 1).failures
             assert ids_of(storage, "7") == [1]
 
     def test_a_master_that_wants_replicas_and_has_none_is_an_error_that_says_so(
@@ -521,7 +521,6 @@ def test_retries_are_logged_with_the_storage_and_the_reason(
 ) -> None:
     storage = make(kept.url, retry_for=10)
     kept.kill()
-    threading.Timer(0.3, kept.start).start()
-    with caplog.at_level(logging.INFO, "streamfw_redis"):
+    with meanwhile(kept.start, after=0.3), caplog.at_level(logging.INFO, "streamfw_redis"):
         write(storage, 1)
     assert any("storage 'feeds'" in record.getMessage() for record in caplog.records)

@@ -11,7 +11,6 @@ from streamfw_redis.keys import Keys
 from streamfw_redis.scripts import command
 from streamfw_redis.servers import Servers
 from streamfw_redis.servers.pool import Pool
-from streamfw_redis.servers.running import ask
 
 __all__ = ["flush"]
 
@@ -37,7 +36,7 @@ def _flush_all(servers: Servers, keys: Keys, namespace: str, what: str) -> int:
     deleted = 0
     for pool in servers.every_master():
         for pattern, exact in keys.of_namespace(namespace):
-            for found in _scan(pool, pattern):
+            for found in _scan(servers, pool, pattern):
                 ours = [key for key in found if exact.match(key)]
                 # One by one, as on a cluster keys of several slots cannot be named in one command.
                 replies = servers.run(command(b"UNLINK", key, bucket=keys.bucket_of(key)) for key in ours).values
@@ -48,10 +47,10 @@ def _flush_all(servers: Servers, keys: Keys, namespace: str, what: str) -> int:
     return deleted
 
 
-def _scan(pool: Pool, pattern: bytes) -> Iterator[list[bytes]]:
+def _scan(servers: Servers, pool: Pool, pattern: bytes) -> Iterator[list[bytes]]:
     cursor = b"0"
     while True:
-        [(cursor, found)] = ask(pool, [command(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", KEYS_PER_STEP)])
+        [(cursor, found)] = servers.ask(pool, [command(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", KEYS_PER_STEP)])
         yield found
         if cursor == b"0":
             return

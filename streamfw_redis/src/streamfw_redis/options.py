@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any, Literal
 
 from attrs import field, frozen
-from attrs.validators import and_, ge, gt, le, optional
+from attrs.validators import and_, ge, gt, le, lt, optional
 from streamfw_core.errors import Problem, SettingsError
 from streamfw_core.settings import structure_options
+
+from streamfw_redis.urls import NODE, read_url
 
 __all__ = ["Mode", "Options", "address", "parse"]
 
 TEN_DAYS = 864_000.0
 CLUSTER_BUCKETS = 128
-SCHEMES = "redis://, rediss://, redis+unix://, redis+sentinel:// or redis+cluster://"
 
 
-class Mode(StrEnum):
-    """What the servers are to each other."""
+Mode = Literal["single", "sentinel", "cluster"]
+"""What the servers are to each other."""
 
-    SINGLE = "single"
-    SENTINEL = "sentinel"
-    CLUSTER = "cluster"
+SECONDS: Any = and_(gt(0), lt(10**9))
 
 
 @frozen
@@ -54,7 +51,7 @@ class Options:
     port: int = field(default=6379, validator=and_(ge(1), le(65535)))
     nodes: Sequence[str] = ()
     unix_socket: str | None = None
-    mode: Mode = Mode.SINGLE
+    mode: Mode = "single"
     service: str = "mymaster"
     db: int = field(default=0, validator=ge(0))
     username: str | None = None
@@ -64,10 +61,10 @@ class Options:
     tls: bool = False
     prefix: str = "streamfw:"
     buckets: int | None = field(default=None, validator=optional(and_(ge(0), le(16_384))))
-    tombstone_ttl: float = field(default=TEN_DAYS, validator=gt(0))
-    timeout: float = field(default=5.0, validator=gt(0))
-    connect_timeout: float = field(default=2.0, validator=gt(0))
-    retry_for: float = field(default=10.0, validator=ge(0))
+    tombstone_ttl: float = field(default=TEN_DAYS, validator=SECONDS)
+    timeout: float = field(default=5.0, validator=SECONDS)
+    connect_timeout: float = field(default=2.0, validator=SECONDS)
+    retry_for: float = field(default=10.0, validator=and_(ge(0), lt(10**9)))
     wait_replicas: int = field(default=0, validator=ge(0))
     driver_options: Mapping[str, Any] = field(factory=dict, repr=False)
 
@@ -75,7 +72,7 @@ class Options:
     def tags(self) -> int:
         """How many buckets there are; 0: keys have no tag."""
         if self.buckets is None:
-            return CLUSTER_BUCKETS if self.mode is Mode.CLUSTER else 0
+            return CLUSTER_BUCKETS if self.mode == "cluster" else 0
         return self.buckets
 
 
@@ -85,10 +82,14 @@ def parse(name: str, options: Mapping[str, object]) -> Options:
     :raises SettingsError: with every problem and its path.
     """
     path = f"storages.{name}.options"
-    given = dict(options)
-    url = given.pop("url", None)
-    said = _from_url(url, path) if isinstance(url, str) else {}
-    parsed = structure_options(Options, said | given, path)
+    rest = dict(options)
+    url = rest.pop("url", None)
+    try:
+        said = {} if url is None else read_url(url)
+    except ValueError as error:
+        hint = "such as 'redis://localhost:6379/0' or 'redis+cluster://10.0.0.1:6379,10.0.0.2:6379'"
+        raise SettingsError([Problem(f"{path}.url", f"cannot be read: {error}", hint)]) from None
+    parsed = structure_options(Options, said | rest, path)
     problems = [*_problems(parsed, path)]
     if problems:
         raise SettingsError(problems)
@@ -101,92 +102,27 @@ def _problems(options: Options, path: str) -> list[Problem]:
         found.append(
             Problem(f"{path}.prefix", "must not contain braces, which choose a slot of a cluster", "such as 'feeds:'")
         )
-    if options.mode is Mode.CLUSTER and options.tags == 0:
+    if options.mode == "cluster" and options.tags == 0:
         found.append(
             Problem(f"{path}.buckets", "must be 1 or more on a cluster", f"leave it out for {CLUSTER_BUCKETS}")
         )
-    if options.mode is Mode.CLUSTER and options.db:
+    if options.mode == "cluster" and options.db:
         found.append(Problem(f"{path}.db", "must be 0: a cluster has one database", "leave it out"))
-    if options.mode is Mode.SENTINEL and not options.nodes:
+    if options.mode == "sentinel" and not options.nodes:
         found.append(
             Problem(f"{path}.nodes", "must name the sentinels", "such as ['10.0.0.1:26379', '10.0.0.2:26379']")
         )
+    if options.unix_socket is not None and (options.mode != "single" or options.tls):
+        found.append(Problem(f"{path}.unix_socket", "is for one server without TLS", "leave out `mode` and `tls`"))
     found += [
         Problem(f"{path}.nodes", f"must be a list of 'host:port', has {node!r}", "such as ['10.0.0.1:6379']")
         for node in options.nodes
-        if not node.rpartition(":")[2].isdigit()
+        if not NODE.fullmatch(node)
     ]
     return found
-
-
-_NUMBERS = {"db", "port", "buckets", "wait_replicas"}
-_SECONDS = {"tombstone_ttl", "timeout", "connect_timeout", "retry_for"}
-_TEXTS = {"prefix", "username", "password", "sentinel_username", "sentinel_password", "service"}
-
-
-def _from_url(url: str, path: str) -> dict[str, object]:
-    """What a URL says; its query may have the options that are numbers or texts."""
-    try:
-        return _read_url(url)
-    except ValueError as error:
-        hint = "such as 'redis://localhost:6379/0' or 'redis+cluster://10.0.0.1:6379,10.0.0.2:6379'"
-        raise SettingsError([Problem(f"{path}.url", f"cannot be read: {error}", hint)]) from None
-
-
-def _read_url(url: str) -> dict[str, object]:
-    parts = urlsplit(url)
-    scheme, _, kind = parts.scheme.partition("+")
-    if scheme not in {"redis", "rediss"} or kind not in {"", "unix", "sentinel", "cluster"}:
-        raise ValueError(f"its scheme must be {SCHEMES}")
-    said: dict[str, object] = {"tls": scheme == "rediss"}
-    credentials, _, servers = parts.netloc.rpartition("@")
-    username, _, password = credentials.partition(":")
-    said |= {key: unquote(text) for key, text in (("username", username), ("password", password)) if text}
-    database = parts.path.strip("/")
-    if kind == "unix":
-        said["unix_socket"] = unquote(parts.path)
-        database = ""
-    elif kind:
-        said["mode"] = kind
-        said["nodes"] = [_with_port(node, 26379 if kind == "sentinel" else 6379) for node in servers.split(",") if node]
-        if kind == "sentinel" and database:
-            service, _, database = database.partition("/")
-            said["service"] = unquote(service)
-    else:
-        said |= {"host": parts.hostname or "localhost", "port": parts.port or 6379}
-    if database:
-        said["db"] = _number("the database", database)
-    for key, text in parse_qsl(parts.query, strict_parsing=bool(parts.query)):
-        if key in _NUMBERS:
-            said[key] = _number(key, text)
-        elif key in _SECONDS:
-            said[key] = _seconds(key, text)
-        elif key in _TEXTS:
-            said[key] = text
-        else:
-            known = ", ".join(sorted({*_NUMBERS, *_SECONDS, *_TEXTS}))
-            raise ValueError(f"its query has {key!r}, and may have {known}; for others give a mapping of options")
-    return said
 
 
 def address(node: str) -> tuple[str, int]:
     """Host and port of `"host:port"`; an IPv6 address may have its brackets."""
     host, _, port = node.rpartition(":")
     return host.strip("[]"), int(port)
-
-
-def _with_port(node: str, port: int) -> str:
-    return node if node.rpartition(":")[2].isdigit() and ":" in node else f"{node}:{port}"
-
-
-def _number(key: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{key} must be a whole number, is {text!r}")
-    return int(text)
-
-
-def _seconds(key: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{key} must be a number of seconds, is {text!r}") from None

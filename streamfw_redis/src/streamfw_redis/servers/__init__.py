@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from streamfw_redis.options import Mode, Options
+from redis.exceptions import RedisError
+from streamfw_core.errors import Problem, SettingsError
+
+from streamfw_redis.options import Options
+from streamfw_redis.servers.pool import connection_arguments, kind_of
 from streamfw_redis.servers.running import Replies, Servers
 
 __all__ = ["Replies", "Servers", "connect"]
 
 
 def connect(name: str, options: Options) -> Servers:
-    """The servers of a storage; nothing connects before the first request."""
+    """The servers of a storage; nothing connects before the first request.
+
+    :raises SettingsError: the driver does not take its options.
+    """
+    try:
+        kind_of(options)(**connection_arguments(options))
+    except (TypeError, ValueError, RedisError) as error:
+        path = f"storages.{name}.options.driver_options"
+        hint = "give arguments of redis-py's Connection, such as {'client_name': 'web'}"
+        raise SettingsError([Problem(path, f"are refused by the driver: {error}", hint)]) from error
     match options.mode:
-        case Mode.SENTINEL:
+        case "sentinel":
             from streamfw_redis.servers.sentinel import Sentinel
 
             return Sentinel(name, options)
-        case Mode.CLUSTER:
+        case "cluster":
             from streamfw_redis.servers.cluster import Cluster
 
             return Cluster(name, options)

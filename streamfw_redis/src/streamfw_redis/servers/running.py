@@ -82,6 +82,21 @@ class Servers(ABC):
             again = [index for index in again if isinstance(values[index], BaseException)]
         return Replies(values, uncertain=lost)
 
+    def ask(self, pool: Pool, calls: Sequence[Call]) -> list[Any]:
+        """The replies of one server, which is waited for as long as for any.
+
+        :raises RedisError: one failed.
+        """
+        deadline, pause = time.monotonic() + self.options.retry_for, FIRST_PAUSE
+        while True:
+            try:
+                return ask(pool, calls)
+            except (RedisError, OSError) as error:
+                if not self._may_pass(error) or time.monotonic() >= deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
     def _exchange(self, calls: Iterable[Call], met: Iterable[Any]) -> tuple[list[Call], list[Any], bool]:
         """The calls, the reply or error of each, and whether one may have been executed whose reply does not count.
 
