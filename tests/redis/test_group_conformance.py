@@ -1,4 +1,4 @@
-"""Grouped feeds on Redis against the conformance kit: on one server, and with the keys in buckets as on a cluster."""
+"""Grouped feeds on Redis against the conformance kit: on one server, in buckets there, and on a cluster."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from streamfw_core.testing.properties import EXAMPLES
 from streamfw_redis.keys import GROUPS
 from streamfw_redis.storage import RedisStorage, create
 
+from tests.services.cluster import Cluster
 from tests.services.redis import Server
 
 
@@ -56,6 +57,28 @@ class TestRedisNotificationFeeds(OnRedis, NotificationFeedContract):
 
 class TestRedisNotificationFeedsInBuckets(OnRedis, NotificationFeedContract):
     buckets = 4
+
+
+@pytest.fixture(scope="class")
+def on_cluster(request: pytest.FixtureRequest, redis_cluster: Cluster) -> None:
+    """Tells a class of the kit where the cluster is."""
+    request.cls.url = redis_cluster.url
+
+
+@pytest.mark.usefixtures("on_cluster")
+class TestGroupsOnCluster(GroupStorageContract):
+    url: str
+
+    def make_storage(self, name: str) -> Storage:
+        return create(name, {"url": self.url})
+
+
+@pytest.mark.usefixtures("on_cluster")
+class TestNotificationFeedsOnCluster(NotificationFeedContract):
+    url: str
+
+    def make_storage(self, name: str) -> Storage:
+        return create(name, {"url": self.url})
 
 
 class TestRedisHistories(OnRedis, GroupHistories):

@@ -20,7 +20,9 @@ WRITE = script("group_write", "remembering", "groups", "group_members", "group_w
 EXACT_MEMBERS = 10_000
 OPERATIONS_PER_CALL = 1000
 FEEDS_PER_CALL = 250
-"""A chunk is sent in parts, so that the server works on one while the next is packed; fewer where there is more to do."""
+"""A chunk is sent in parts, so that the server works on one while the next is packed."""
+STEPS_PER_CALL = 10_000
+"""Operations times feeds: the server does nothing else meanwhile."""
 SMALLEST_ROOM = 128
 
 
@@ -85,7 +87,7 @@ class PackedGroups:
         for update in write.updates:
             self._second += [*self._operation(update), *self._payload(update)]
         self._heads: dict[int, tuple[bytes, bytes]] = {}
-        self.feeds_per_call = max(1, FEEDS_PER_CALL // max(1, len(operations) // 4))
+        self.feeds_per_call = max(1, min(FEEDS_PER_CALL, STEPS_PER_CALL // max(1, len(operations))))
 
     def call(self, keys: Keys, bucket: int, owners: Sequence[str]) -> Call:
         before, after = self._ends
