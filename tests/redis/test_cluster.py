@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis.crc import key_slot
@@ -61,13 +62,17 @@ class Publisher:
         self.published = 0
 
     def publish(self, number: int) -> None:
-        """The entry of a number to everybody; every third is removed from every second chunk again."""
-        for first in range(0, len(OWNERS), CHUNK):
-            self._until_done(Write(OWNERS[first : first + CHUNK], puts=[at(number)]))
-            if _is_removed(number, first):
-                removal = Removal(at(number).id, at(number).stamp + 1)
-                self._until_done(Write(OWNERS[first : first + CHUNK], removes=[removal]))
+        """The entry of a number to everybody, by two threads; every third is removed from every second chunk again."""
+        with ThreadPoolExecutor(2) as threads:
+            for _ in threads.map(lambda first: self._publish(number, first), range(0, len(OWNERS), CHUNK)):
+                pass  # which raises what a thread raised
         self.published = number
+
+    def _publish(self, number: int, first: int) -> None:
+        self._until_done(Write(OWNERS[first : first + CHUNK], puts=[at(number)]))
+        if _is_removed(number, first):
+            removal = Removal(at(number).id, at(number).stamp + 1)
+            self._until_done(Write(OWNERS[first : first + CHUNK], removes=[removal]))
 
     def _until_done(self, write: Write) -> None:
         for _ in range(50):
@@ -140,9 +145,12 @@ def test_nothing_is_lost_or_doubled_while_slots_move(start_cluster: Callable[...
 def test_nothing_is_lost_or_doubled_while_a_master_is_killed(
     start_cluster: Callable[..., Cluster], make: Make, _: int
 ) -> None:
-    """Acknowledged writes were waited for: `wait_replicas`. The killed one comes back, to be the replica that they need."""
+    """Acknowledged writes were waited for: `wait_replicas`. The killed one comes back, to be the replica that they need.
+
+    Writes are given up before the replica takes over, and tried again from outside.
+    """
     cluster = start_cluster(replicas=1)
-    publisher = Publisher(make(cluster.url, wait_replicas=1, retry_for=20, timeout=2))
+    publisher = Publisher(make(cluster.url, wait_replicas=1, retry_for=1, timeout=2))
     publisher.publish(1)
     times: list[float] = []
 
@@ -160,6 +168,22 @@ def test_nothing_is_lost_or_doubled_while_a_master_is_killed(
     print(
         f"a replica took over after {times[0]:.2f} s; the slowest write: {publisher.slowest:.2f} s; {publisher.failed} failed"
     )
+
+
+def test_a_master_that_hangs_is_left_for_its_replica(start_cluster: Callable[..., Cluster], make: Make) -> None:
+    cluster = start_cluster(replicas=1)
+    storage = make(cluster.url, retry_for=20, timeout=0.5)
+    make(cluster.url, wait_replicas=1).write(SPEC, [Write(OWNERS[:CHUNK], puts=[at(1)])])
+    assert numbers_of(storage, OWNERS[:CHUNK]) == [[1]] * CHUNK
+    hanging = cluster.masters()[1]
+    hanging.pause()
+    try:
+        outcome = storage.write(SPEC, [Write(OWNERS[:CHUNK], puts=[at(2)])])
+        assert not outcome.failures
+        assert outcome.added is None
+        assert numbers_of(storage, OWNERS[:CHUNK]) == [[2, 1]] * CHUNK
+    finally:
+        hanging.resume()
 
 
 def test_a_cluster_that_is_resharded_behind_our_back_is_learned_once(
