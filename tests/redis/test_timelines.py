@@ -12,7 +12,7 @@ from streamfw_core.clock import next_stamp
 from streamfw_core.errors import ArgumentError
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage import Entry, FeedSpec, Query, Removal, Stats, Write
-from streamfw_redis.packing import LONG, MAX_STAMP, SHORT, element, entries_of
+from streamfw_redis.packing import LONG, MAX_STAMP, MIDDLE, SHORT, entries_of
 from streamfw_redis.storage import RedisStorage, create
 
 from tests.services.redis import Server
@@ -210,9 +210,16 @@ def test_a_stamp_that_scripts_could_not_count_is_refused_before_anything_is_sent
     assert not [*client.scan_iter(f"{storage.options.prefix}*")]
 
 
-def test_an_entry_takes_17_bytes_where_it_was_published_soon_and_24_otherwise() -> None:
-    id = NOW << 64 | 5
-    for stamp, size in ((NOW * 1000, SHORT), (NOW * 1000 + 2**24 - 1, SHORT), (NOW * 1000 + 2**24, LONG), (0, LONG)):
-        data = element(id, stamp)
-        assert (len(data), entries_of([data])) == (size, [Entry(id, stamp)])
-    assert entries_of([element(2**127, 9)]) == [Entry(2**127, 9)]
+def test_an_entry_takes_few_bytes_where_it_was_published_when_it_happened_or_seconds_later(
+    storage: RedisStorage, client: Any
+) -> None:
+    short = [Entry(NOW + number << 64 | 5, (NOW + number) * 1000 + number * 21_000) for number in range(4)]
+    middle = [Entry(NOW + number << 64 | 5, (NOW + number + 16_777) * 1000) for number in range(5, 8)]
+    long = [Entry(NOW + 9 << 64, (NOW + 16_787) * 1000), Entry(NOW + 10 << 64, 0), Entry(2**127, NOW * 1000)]
+    for owner, entries, size in (("short", short, SHORT), ("middle", middle, MIDDLE), ("long", long, LONG)):
+        put(storage, LONG_FEED, owner, *entries)
+        stored = client.lrange(f"{storage.options.prefix}f:long:{owner}", 0, -1)
+        assert [len(element) for element in stored] == [size] * len(entries)
+        assert entries_of(stored) == entries
+    put(storage, LONG_FEED, "all", *short, *middle, *long)
+    assert storage.read(LONG_FEED, [Query("all")])[0].entries == [*short, *middle, *long][::-1]

@@ -12,25 +12,23 @@ from streamfw_core.storage import Entry
 __all__ = [
     "LONG",
     "MAX_STAMP",
+    "MIDDLE",
     "SHORT",
     "bulk",
-    "element",
     "entries_of",
     "pack_id",
     "pack_stamp",
-    "short_element",
     "unpack_id",
     "unpack_stamp",
 ]
 
 MAX_STAMP = 2**53 - 1
 """Microseconds until the year 2255: larger numbers lose digits in the server's scripts."""
-SHORT, LONG = 17, 24
-"""Lengths of elements: 14 bytes of id and 3 of how much later it was published, or 16 of id and 8 of stamp."""
+SHORT, MIDDLE, LONG = 16, 17, 24
+"""Lengths of elements: 14 bytes of id and 2 or 3 of how many microseconds later it was published than its activity happened;
+or 16 of id and 8 of stamp."""
 
 CRLF = "\r\n"
-_SHORT_ID = 2**112
-_SHORT_DELAY = 2**24
 _stamp = Struct(">Q")
 
 
@@ -56,37 +54,25 @@ def unpack_stamp(data: bytes) -> int:
     return int(_stamp.unpack(data)[0])
 
 
-def element(id: int, stamp: int) -> bytes:
-    """An entry as a list keeps it: short where it was published when its activity happened, or seconds later."""
-    return short_element(id, stamp) or pack_id(id) + pack_stamp(stamp)
-
-
-def short_element(id: int, stamp: int) -> bytes | None:
-    delay = stamp - (id >> 64) * 1000
-    if 0 <= delay < _SHORT_DELAY and id < _SHORT_ID:
-        return (id << 24 | delay).to_bytes(SHORT, "big")
-    return None
-
-
 def entries_of(elements: Sequence[bytes]) -> list[Entry]:
     """:raises ValueError: one of them is not ours."""
     # A page is read more often than anything else, and nearly always all of it is short; Entry(...) takes twice as long.
     new, number_of = tuple.__new__, int.from_bytes
     if {*map(len, elements)} == {SHORT}:
         return [
-            new(Entry, (number >> 24, (number >> 88) * 1000 + (number & 0xFFFFFF), None, None, None))
+            new(Entry, (number >> 16, (number >> 80) * 1000 + (number & 0xFFFF), None, None, None))
             for number in [number_of(data, "big") for data in elements]
         ]
     return [*map(_entry_of, elements)]
 
 
 def _entry_of(data: bytes) -> Entry:
-    if len(data) == SHORT:
-        number = int.from_bytes(data, "big")
-        return Entry(number >> 24, (number >> 88) * 1000 + (number & 0xFFFFFF))
     if len(data) == LONG:
         return Entry(int.from_bytes(data[:16], "big"), int.from_bytes(data[16:], "big"))
-    raise ValueError(f"{len(data)} bytes are not an entry of a timeline, which has {SHORT} or {LONG}")
+    if len(data) not in {SHORT, MIDDLE}:
+        raise ValueError(f"{len(data)} bytes are not an entry of a timeline, which has {SHORT}, {MIDDLE} or {LONG}")
+    id = int.from_bytes(data[:14], "big")
+    return Entry(id, (id >> 64) * 1000 + int.from_bytes(data[14:], "big"))
 
 
 def bulk(texts: Iterable[bytes]) -> bytes:

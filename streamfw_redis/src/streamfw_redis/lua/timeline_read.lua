@@ -17,7 +17,7 @@ local function stored_of(elements, start, hash)
     local names = {}
     for index = first, math.min(first + 999, #elements) do
       local element = elements[index]
-      if #element == SHORT then
+      if #element == SHORT or #element == MIDDLE then
         names[#names + 1] = start_of_short .. element:sub(1, 14)
       else
         names[#names + 1] = start .. id_of(element)

@@ -87,7 +87,7 @@ local function append_to_all(id, stamp, payload)
     end
     if not newest then
       newer = not long
-    elseif #newest == SHORT then
+    elseif #newest == SHORT or #newest == MIDDLE then
       local its_time, its_digest = unpack_numbers('>I6I8', newest)
       newer = its_time < time or (its_time == time and its_digest < digest)
     elseif #newest == LONG then
