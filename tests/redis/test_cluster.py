@@ -19,6 +19,7 @@ from streamfw_redis.scripts import command
 from streamfw_redis.storage import RedisStorage, create
 
 from tests.redis.feeds import SPEC, Make, at, ids_of, meanwhile, numbers_of, storages
+from tests.services.binaries import Binary
 from tests.services.cluster import Cluster
 from tests.services.redis import Server
 
@@ -255,6 +256,30 @@ def test_addresses_can_be_mapped(redis_cluster: Cluster, make: Make) -> None:
     assert not storage.write(SPEC, [Write(OWNERS[:200], puts=[at(1)])]).failures
     assert all(pool.address.startswith("localhost:") for pool in storage.servers.every_master())
     storage.flush(SPEC.namespace)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["cluster-preferred-endpoint-type unknown-endpoint"],
+        ["cluster-preferred-endpoint-type hostname", "cluster-announce-hostname localhost"],
+    ],
+)
+def test_nodes_may_go_by_another_name_or_by_none(
+    start_cluster: Callable[..., Cluster], redis_binary: Binary, make: Make, lines: list[str]
+) -> None:
+    if redis_binary.version < (7, 0):
+        pytest.skip("before Redis 7 nodes go by their addresses")
+    cluster = start_cluster(extra=lines)
+    storage = make(cluster.url)
+    assert storage.write(SPEC, [Write(OWNERS[:CHUNK], puts=[at(1)])]).added == CHUNK
+    source = cluster.master_of(slot_of(0))
+    steps = cluster.migrating(slot_of(0), source, _other(cluster, source))
+    next(steps)
+    with meanwhile(lambda: [*steps], after=0.3):
+        assert storage.write(SPEC, [Write(OWNERS[:CHUNK], puts=[at(2)])]).added == CHUNK
+    assert storage.write(SPEC, [Write(OWNERS[:CHUNK], puts=[at(3)])]).added == CHUNK
+    assert numbers_of(storage, OWNERS[:CHUNK]) == [[3, 2, 1]] * CHUNK
 
 
 def test_a_cluster_with_a_password_works(start_cluster: Callable[..., Cluster], make: Make) -> None:

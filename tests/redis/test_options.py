@@ -168,6 +168,8 @@ def test_what_cannot_be_is_refused_with_its_path(options: dict[str, Any], words:
         {"driver_options": {"colour": "red"}},
         {"tls": True, "driver_options": {"ssl_cert_reqs": "maybe"}},
         {"driver_options": {"protocol": 9}},
+        {"url": "redis+sentinel://a", "driver_options": {"colour": "red"}},
+        {"url": "redis+cluster://a", "driver_options": {"colour": "red"}},
     ],
 )
 def test_what_the_driver_does_not_take_is_refused_before_anything_connects(options: dict[str, Any]) -> None:

@@ -19,10 +19,14 @@ def connect(name: str, options: Options) -> Servers:
     """
     try:
         kind_of(options)(**connection_arguments(options))
+        return _servers(name, options)
     except (TypeError, ValueError, RedisError) as error:
         path = f"storages.{name}.options.driver_options"
         hint = "give arguments of redis-py's Connection, such as {'client_name': 'web'}"
         raise SettingsError([Problem(path, f"are refused by the driver: {error}", hint)]) from error
+
+
+def _servers(name: str, options: Options) -> Servers:
     match options.mode:
         case "sentinel":
             from streamfw_redis.servers.sentinel import Sentinel
