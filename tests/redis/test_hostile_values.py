@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -153,13 +154,18 @@ def values(random: Random, ours: Sequence[bytes]) -> Iterator[bytes]:
         yield bytes(changed) + random.randbytes(random.randrange(40))
 
 
+def batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while batch := [*islice(items, size)]:
+        yield batch
+
+
 @pytest.fixture
 def storage(redis_server: Server) -> Iterator[RedisStorage]:
     made = create("feeds", {"url": redis_server.url, "prefix": PREFIX, "timeout": 20.0})
     yield made
     with redis_server.client() as client:
-        for key in client.scan_iter(f"{PREFIX}*", count=10_000):
-            client.unlink(key)
+        for keys in batched(client.scan_iter(f"{PREFIX}*", count=10_000), 1000):
+            client.unlink(*keys)
     made.close()
 
 
@@ -191,7 +197,7 @@ def use(storage: RedisStorage, spec: FeedSpec, owners: Sequence[str], good: str 
         Write(written, updates=[put._replace(stamp=next_stamp())]),
         Write(written, removes=[Removal(at(0).id, next_stamp(), put.group), Removal(at(1).id, next_stamp())]),
     )
-    refused += read_each(storage, spec, owners[::10])
+    refused += read_each(storage, spec, owners[::20])
     for write in writes:
         outcome = storage.write(spec, [write])
         assert all(type(failure) is StorageError for failure in outcome.failures.values())
@@ -237,7 +243,7 @@ def read_each(storage: RedisStorage, spec: FeedSpec, owners: Sequence[str]) -> i
                 partial(storage.get_groups, spec, owner, ["g"], hydrate="things"),
                 partial(storage.groups_of, spec, owner, [at(1).id]),
             ]
-        for read in reads:
+        for read in reads if int(owner) % 5 == 0 else reads[:1]:
             try:
                 read()
             except StorageError:
