@@ -324,6 +324,28 @@ class TestStates:
             assert "it is a replica and takes no writes" in str(outcome.failures["7"])
             assert ids_of(storage, "7") == []
 
+    @pytest.mark.parametrize("key", ["g:servers:7", "z:servers:7"])
+    def test_a_key_of_groups_of_another_type_costs_only_its_feed(self, server: Server, make: Make, key: str) -> None:
+        storage, grouped = make(server.url), spec(kind="aggregated")
+        server.ask("SET", f"streamfw:{key}", "mine")
+        write = Write(["7", "8"], puts=[at(1)._replace(group="group", actor="1")])
+        outcome = storage.write(grouped, [write])
+        assert [*outcome.failures] == ["7"]
+        assert "something else wrote to a key" in str(outcome.failures["7"])
+        assert server.ask("GET", f"streamfw:{key}") == "mine"
+        server.ask("DEL", f"streamfw:{key}")
+        assert storage.write(grouped, [write]).added == 1
+        assert [stats.entries for stats in storage.stats(grouped, [Query("7"), Query("8")])] == [1, 1]
+
+    def test_groups_on_a_replica_that_becomes_the_master_are_waited_for(
+        self, server: Server, redis_binary: Binary, make: Make
+    ) -> None:
+        with Server(redis_binary, replica_of=server.port) as replica:
+            storage, grouped = make(replica.url, retry_for=10), spec(kind="aggregated")
+            puts = [at(1)._replace(group="group", actor="1")]
+            with meanwhile(replica.ask, "REPLICAOF", "NO", "ONE", after=0.4):
+                assert not storage.write(grouped, [Write(OWNERS, puts=puts)]).failures
+
     def test_a_replica_that_becomes_the_master_is_waited_for(
         self, server: Server, redis_binary: Binary, make: Make
     ) -> None:
