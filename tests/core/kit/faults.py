@@ -769,6 +769,55 @@ class FailsOnEmptyInput(PlainStorage):
         return super().read(spec, queries)
 
 
+# --- copying -----------------------------------------------------------------------------------------------------
+
+
+@breaks("C9")
+class CopiesWithTheStampsOfTheSource(PlainStorage):
+    """Copies are as old as what they were made of, so that a removal before the copy takes them along."""
+
+    def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, *, stamp: int) -> int | None:
+        entries = self.read(source, [query])[0].entries
+        return self.write(target, [Write([owner], puts=entries)]).added
+
+
+@breaks("C9")
+class CopiesWhatWasRemoved(PlainStorage):
+    """What the target had removed is copied all the same."""
+
+    def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, *, stamp: int) -> int | None:
+        self.of(target).removals.clear()
+        return super().copy(source, query, target, owner, stamp=stamp)
+
+
+@breaks("C2")
+class CopiesTheOldest(PlainStorage):
+    """A limited copy takes the oldest entries."""
+
+    def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, *, stamp: int) -> int | None:
+        return super().copy(source, query._replace(oldest_first=True), target, owner, stamp=stamp)
+
+
+@breaks("C6")
+class CountsWhatItCopied(PlainStorage):
+    """Counts all that were copied, and not those that were new."""
+
+    def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, *, stamp: int) -> int | None:
+        super().copy(source, query, target, owner, stamp=stamp)
+        return len(self.read(source, [query])[0].entries)
+
+
+@breaks("C6")
+class MovesInsteadOfCopying(PlainStorage):
+    """What was copied is gone from the source."""
+
+    def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, *, stamp: int) -> int | None:
+        added = super().copy(source, query, target, owner, stamp=stamp)
+        for entry in self.read(source, [query])[0].entries:
+            del self.of(source).feeds[query.owner][entry.id]
+        return added
+
+
 # --- helpers ----------------------------------------------------------------------------------------------------
 
 

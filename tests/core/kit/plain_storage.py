@@ -53,7 +53,7 @@ class FeedClass:
 
 
 class PlainStorage:
-    capabilities = Capabilities(add_counts=True, one_trip_hydrate=True)
+    capabilities = Capabilities(add_counts=True, one_trip_hydrate=True, copies=True)
     tombstone_ttl = 864_000.0
 
     def __init__(self, name: str = "plain") -> None:
@@ -112,6 +112,11 @@ class PlainStorage:
                 feed[update.id] = of.version_of(owner, feed[update.id])
         for id in sorted(feed, reverse=True)[spec.keep :]:
             del feed[id]
+
+    def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, *, stamp: int) -> int | None:
+        with self.lock:
+            entries = self.read(source, [query])[0].entries
+            return self.write(target, [Write([owner], puts=[entry._replace(stamp=stamp) for entry in entries])]).added
 
     def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
         with self.lock:
