@@ -81,12 +81,13 @@ class Pool:
         connection = self._kind(**self._arguments)
         connection.connect()
         if self._greeting is not None and not self._greeted:
+            self._greeted = True  # now, so that threads do not all do it
             try:
                 self._greeting(connection, self.address)
             except BaseException:
+                self._greeted = False
                 connection.disconnect()
                 raise
-            self._greeted = True
         return connection
 
 
