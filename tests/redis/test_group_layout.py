@@ -183,7 +183,9 @@ class Both(NamedTuple):
     memory: MemoryStorage
 
     def write(self, spec: FeedSpec, write: Write) -> None:
-        found, expected = (storage.write(spec, [write], report=True) for storage in self)
+        # What is not reported may take a shorter way.
+        report = sum(one.id >> 41 for one in (*write.puts, *write.removes)) % 2 > 0
+        found, expected = (storage.write(spec, [write], report=report) for storage in self)
         assert (found.added, found.removed) == (expected.added, expected.removed)
         for changes in (found.changes, expected.changes):
             assert changes.keys() <= {"a"}

@@ -176,10 +176,53 @@ local function adding(put)
   end
 end
 
-local one = #puts == 1 and #removes == 0 and #updates == 0 and puts[1]
-local add_quickly = one and keep > 0 and not (has_notes or report or expected) and adding(one)
+-- The other case of fan-out: one member is removed from its group, which has others. Likewise.
+local function removing(removal)
+  local id, stamp, key, field, digest = removal.id, removal.stamp, removal.group.key, removal.group.field, removal.group.digest
+  return function(index)
+    local hash, order = KEYS[first_hash + index - 1], KEYS[first_order + index - 1]
+    local found = redis.pcall('HMGET', hash, 'v', field)
+    local version, packed = found[1], found[2]
+    if found.err or (version and #version ~= 16) then return false end
+    if not packed then return true end
+    local size = #packed
+    if size < HEADER + 2 * ROW or (size - HEADER) % ROW ~= 0 then return false end
+    local layout, arrivals, last, actors, older, forgotten = unpack_numbers('>I1I4I4I4I4I4', packed)
+    if layout ~= LAYOUT or older + forgotten > 0 or last > arrivals or actors < 1 then return false end
+    local offset = row_of(packed, id, HEADER)
+    if not offset or stamp_at(packed, offset + 17) > stamp then return true end
+    local rows = sub(packed, HEADER + 1, offset) .. sub(packed, offset + ROW + 1)
+    if offset + ROW == size then
+      local old, place = element_of(id, digest, key), element_of(sub(rows, -ROW, -ROW + 15), digest, key)
+      if old ~= place then
+        if redis.call('HLEN', hash) - 1 > keep or type(redis.pcall('ZREM', order, old)) == 'table' then return false end
+        redis.call('ZADD', order, '0', place)
+      end
+    end
+    if unpack_numbers('>I4', packed, offset + 25) == last then
+      last = 0
+      for at = 25, #rows, ROW do last = math.max(last, (unpack_numbers('>I4', rows, at))) end
+    end
+    if not has_actor(rows, sub(packed, offset + 29, offset + ROW), 0) then actors = actors - 1 end
+    local header = sub(packed, 1, 5) .. pack_numbers('>I4I4', last, actors) .. sub(packed, 14, HEADER)
+    redis.call('HSET', hash, field, header .. rows, 'v', next_version(version, start, tag))
+    removed_total = removed_total + 1
+    return true
+  end
+end
+
+-- What is done to one feed after the other, as far as it works there.
+local quickly
+if not (report or expected) and keep > 0 and #puts + #removes == 1 and #updates == 0 then
+  if #puts == 1 then
+    quickly = not has_notes and adding(puts[1])
+  else
+    quickly = not inline and removes[1].group and removing(removes[1])
+  end
+end
 for index = 1, number_of_feeds do
-  if not add_quickly or floors[index] or not add_quickly(index) then write_slowly(index) end
+  -- Where a feed was cut concerns what is put in.
+  if not quickly or (#puts == 1 and floors[index]) or not quickly(index) then write_slowly(index) end
 end
 note_removals()
 return {added_total, removed_total, failures, changes, refused}
