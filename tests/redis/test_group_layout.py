@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from attrs import evolve
+from streamfw_core.errors import StorageError
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage import Change, Entry, FeedSpec, Outcome, Query, Removal, Stats, Write
 from streamfw_core.storage.groups import Group
@@ -184,7 +185,8 @@ class Both(NamedTuple):
 
     def write(self, spec: FeedSpec, write: Write) -> None:
         # What is not reported may take a shorter way.
-        report = sum(one.id >> 41 for one in (*write.puts, *write.removes)) % 2 > 0
+        ids = [*(put.id for put in write.puts), *(removal.id for removal in write.removes)]
+        report = sum(id >> 41 for id in ids) % 2 > 0
         found, expected = (storage.write(spec, [write], report=report) for storage in self)
         assert (found.added, found.removed) == (expected.added, expected.removed)
         for changes in (found.changes, expected.changes):
@@ -321,3 +323,36 @@ def test_versions_of_a_feed_that_begins_anew_are_others(storage: RedisStorage) -
         seen.add(storage.version(SPEC, "a"))
         remove(storage, number)
     assert len(seen) == 5
+
+
+# --- damage -------------------------------------------------------------------------------------------------------------
+
+
+def test_clearing_a_feed_rids_it_of_what_is_damaged(storage: RedisStorage, stored: Stored) -> None:
+    add(storage, 1)
+    storage.write(SPEC, [Write(["a", "b"], puts=[at(2, "other"), at(3, "third")])])
+    stored.client.hset(stored.hash, mapping={"gk": b"damaged", "v": b"short"})
+    stored.client.zadd(stored.order, {b"g": 0, b"g" + bytes(16) + b"nowhere": 0})
+
+    outcome = storage.write(SPEC, [Write(["a", "b"], puts=[at(4)])])
+    assert (outcome.added, [*outcome.failures]) == (1, ["a"])
+    with pytest.raises(StorageError, match=r"'feeds' .*MALFORMED .*g:bell:a"):
+        storage.read_groups(SPEC, [Query("b"), Query("a")])
+    with pytest.raises(StorageError, match=r"bell:a.* not a version"):
+        storage.version(SPEC, "a")
+
+    storage.clear(SPEC, ["a"], keep=0, stamp=2 * NOW)
+    assert stored.keys() == []
+    fresh = at(5, stamp=2 * NOW + 1)
+    assert written(storage.write(SPEC, [Write(["a"], puts=[fresh])])).added == 1
+
+
+def test_a_feed_with_a_value_of_another_type_is_left_as_it_was(storage: RedisStorage, stored: Stored) -> None:
+    spec = evolve(SPEC, inline=True)
+    writes = [Write(["a"], [at(1, payload=b"x"), at(2, "other", payload=b"x")]), Write(["a"], [at(3, payload=b"x")])]
+    for broken in (stored.hash, stored.order, stored.payloads):
+        stored.client.set(broken, b"no feed")
+        for write in writes:
+            assert [*storage.write(spec, [write]).failures] == ["a"]
+        assert stored.keys() == [broken]
+        stored.client.delete(broken)

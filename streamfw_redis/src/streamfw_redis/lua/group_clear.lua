@@ -46,6 +46,8 @@ end
 local version = redis.call('HGET', feed.hash, 'v')
 local number_of_groups = redis.call('ZLEXCOUNT', feed.order, '[g', '(h')
 if feed.payloads then redis.call('HLEN', feed.payloads) end
+-- Clearing a feed is the way to be rid of what is damaged.
+if version and #version ~= 16 then version = false end
 local version_after = next_version(version, start, tag)
 if to == '' then
   if number_of_groups > visible then
@@ -71,7 +73,6 @@ for number, element in ipairs(elements) do
   local key = element:sub(18)
   local opened, group = pcall(load_group, redis.call('HGET', feed.hash, field_of(key)), key)
   if not opened then
-    -- Clearing a feed is the way to be rid of what is damaged.
     drop_groups(feed, {element})
   else
     local members, stays = cut_group(group, element)
