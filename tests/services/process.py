@@ -167,7 +167,13 @@ class Process:
     def _connection(self) -> Any:
         kind: Any = redis.Connection if self.certificate is None else redis.SSLConnection  # their types are incomplete
         trust = {} if self.certificate is None else {"ssl_ca_certs": str(self.certificate.file)}
-        how = {"protocol": 2, "decode_responses": True, "socket_timeout": 5, "socket_connect_timeout": 5}
+        how = {
+            "protocol": 2,
+            "decode_responses": True,
+            "encoding_errors": "surrogateescape",
+            "socket_timeout": 5,
+            "socket_connect_timeout": 5,
+        }
         return kind(host=HOST, port=self.port, password=self.password, **how, **trust)
 
     def _end(self, how: signal.Signals) -> None:

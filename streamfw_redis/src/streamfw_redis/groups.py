@@ -16,8 +16,7 @@ from streamfw_redis.group_writes import PackedGroups, marker, parts, room
 from streamfw_redis.keys import GROUPS, ORDER, PAYLOADS, Keys
 from streamfw_redis.packing import pack_id, pack_stamp, unpack_stamp
 from streamfw_redis.scripts import Call, call, command, script
-from streamfw_redis.timelines import _Written as Written
-from streamfw_redis.timelines import by_bucket, lifetime
+from streamfw_redis.timelines import Written, by_bucket, lifetime
 
 __all__ = ["Groups"]
 

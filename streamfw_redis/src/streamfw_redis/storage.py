@@ -66,7 +66,7 @@ class RedisStorage:
         self._records = Records(answers, self.keys)
         self.capabilities = Capabilities(
             scope=Scope.SHARED,
-            survives=Survives.RESTART,
+            survives=Survives.FAILOVER if options.wait_replicas else Survives.RESTART,
             add_counts=True,
             cas=True,
             exact_members=EXACT_MEMBERS,

@@ -15,7 +15,7 @@ from streamfw_redis.keys import PAYLOADS, TIMELINE, Keys
 from streamfw_redis.packing import bulk, bulk_between, entries_of, pack_id, pack_stamp, unpack_id
 from streamfw_redis.scripts import Call, call, script
 
-__all__ = ["Timelines", "bounds", "by_bucket", "lifetime"]
+__all__ = ["Timelines", "Written", "bounds", "by_bucket", "lifetime"]
 
 WRITE = script("timeline_write", "remembering", "timelines", "timeline_writing")
 READ = script("timeline_read", "timelines")
@@ -52,7 +52,7 @@ class Timelines:
                             yield packed.call(self.keys, bucket, some)
 
         replies = self.answers.run(calls())
-        written = _Written()
+        written = Written()
         for (_, owners), reply in zip(made, replies.values, strict=True):
             written.take(spec, owners, reply, self.answers)
         return written.outcome(report=report, uncertain=replies.uncertain)
@@ -232,7 +232,7 @@ class _Packed:
         return Call(WRITE, size, b"%b%b%b%b" % (bulk((b"%d" % number,)), head, feeds, tail), bucket)
 
 
-class _Written:
+class Written:
     """What the answers to a write add up to."""
 
     def __init__(self) -> None:
