@@ -1,4 +1,4 @@
-"""Each test has a default application and a verb registry of its own."""
+"""Each test has a default application and a verb registry of its own; those of the page on Redis have servers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from streamfw_core import set_default_streams, verbs
+from tests.services.fixtures import redis_binary, redis_cluster, shared_services
+
+__all__ = ["fresh_process_state", "redis_binary", "redis_cluster", "shared_services"]
 
 
 @pytest.fixture(autouse=True)

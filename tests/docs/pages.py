@@ -15,8 +15,9 @@ import ast
 import doctest
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -41,9 +42,15 @@ def page_id(page: Path) -> str:
     return page.relative_to(ROOT).as_posix() if page.is_relative_to(ROOT) else page.name
 
 
-def run_examples(page: Path) -> int:
-    """Execute the examples of a page; returns how many."""
-    document = Sybil([CodeBlockParser(language="python", evaluator=_evaluate), SkipParser()]).parse(page)
+def run_examples(page: Path, *, console: Callable[[str], str] | None = None) -> int:
+    """Execute the examples of a page; returns how many.
+
+    :param console: executes a command, and returns what it prints: for ```console blocks, which are left alone without it.
+    """
+    parsers: list[Any] = [CodeBlockParser(language="python", evaluator=_evaluate), SkipParser()]
+    if console is not None:
+        parsers.append(CodeBlockParser(language="console", evaluator=partial(_evaluate_console, console)))
+    document = Sybil(parsers).parse(page)
     executed = 0
     with _as_module(document.namespace):
         for example in document.examples():
@@ -85,6 +92,15 @@ def _evaluate(example: Example) -> None:
         else:
             where = f"{page_id(Path(example.path))}:{node.lineno}"
             _check(node, example, module, where, *expected.groups())
+
+
+def _evaluate_console(console: Callable[[str], str], example: Example) -> None:
+    for part in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        got = console(command)
+        assert doctest.OutputChecker().check_output(expected, got, doctest.ELLIPSIS), (
+            f"{page_id(Path(example.path))}:{example.line}: {command} prints\n{got}\n  and the page says\n{expected}"
+        )
 
 
 def _check(node: ast.stmt, example: Example, module: dict[str, Any], where: str, kind: str, text: str) -> None:
