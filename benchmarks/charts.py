@@ -92,7 +92,7 @@ def number(value: float) -> str:
 
 def ratio(figure: Figure, other: Figure) -> str:
     value = figure.ratio(other)
-    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+    return f"{value:.2g}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
 def chart(title: str, x: str, y: str, found: Sequence[tuple[int, float]]) -> str:

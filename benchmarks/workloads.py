@@ -94,8 +94,8 @@ def owners_to(count: int) -> list[str]:
 
 
 def stamp_of(activity: Activity) -> int:
-    """When it was published, in microseconds: a fraction of a second after it happened."""
-    return int(activity.time.timestamp() * 1_000_000) + random.randrange(1_000, 200_000)
+    """When it was published, in microseconds: within 50 milliseconds of when it happened."""
+    return int(activity.time.timestamp() * 1_000_000) + random.randrange(10, 50_000)
 
 
 def entries(activities: Sequence[Activity]) -> list[Entry]:
