@@ -85,8 +85,8 @@ def in_set(client: Any, owner: str, value: bytes) -> None:
 
 
 def in_payloads(client: Any, owner: str, value: bytes) -> None:
-    client.rpush(f"{PREFIX}f:inline:{owner}", pack_id(at(1).id) + b"\0" * 8)
-    client.hset(f"{PREFIX}p:inline:{owner}", pack_id(at(1).id), value)
+    client.rpush(f"{PREFIX}f:inline:{owner}", pack_id(at(50).id) + b"\0" * 8)
+    client.hset(f"{PREFIX}p:inline:{owner}", pack_id(at(50).id), value)
 
 
 def in_groups(client: Any, owner: str, value: bytes) -> None:

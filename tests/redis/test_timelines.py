@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 from streamfw_core.clock import next_stamp
-from streamfw_core.errors import ArgumentError
+from streamfw_core.errors import ArgumentError, StorageError
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage import Entry, FeedSpec, Query, Removal, Stats, Write
 from streamfw_redis.packing import LONG, MAX_STAMP, MIDDLE, SHORT, entries_of
@@ -181,6 +181,29 @@ def test_a_long_feed_is_cut_in_steps_to_exactly_what_is_to_be_kept(storage: Redi
     ]
     put(storage, LONG_FEED, "a", at(5), at(count - 4))
     assert storage.stats(LONG_FEED, [Query("a")]) == [Stats(3)]
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk", b"x" * 300])
+def test_a_feed_with_something_in_it_that_is_not_ours_is_named_and_emptying_it_repairs_it(
+    storage: RedisStorage, client: Any, junk: bytes
+) -> None:
+    spec = FeedSpec("inline", KeyFormat("inline:%(user_id)s"), 20, inline=True)
+    for owner in "ab":
+        put(storage, spec, owner, *(at(number)._replace(payload=b"it") for number in range(4)))
+    key = f"{storage.options.prefix}f:inline:a"
+    client.linsert(key, "after", client.lindex(key, 1), junk)
+    for read in (lambda: storage.read(spec, [Query("a")]), lambda: storage.locate(spec, Query("a"), [at(1).id])):
+        with pytest.raises(StorageError, match=r"'feeds' .*inline:a.* not"):
+            read()
+    outcome = storage.write(spec, [Write(["a", "b"], puts=[at(0)._replace(id=at(1).id + 1, payload=b"late")])])
+    assert [*outcome.failures] == ["a"]
+    assert "MALFORMED" in str(outcome.failures["a"])
+    assert "deleting the feed makes it usable" in str(outcome.failures["a"])
+
+    storage.clear(spec, ["a"], keep=0, stamp=MAX_STAMP - 1)
+    assert not client.exists(f"{storage.options.prefix}f:inline:a", f"{storage.options.prefix}p:inline:a")
+    assert put(storage, spec, "a", at(7)._replace(stamp=MAX_STAMP, payload=b"new")) == 1
+    assert storage.read(spec, [Query("a")])[0].payloads == [b"new"]
 
 
 def test_what_is_remembered_goes_with_its_time(redis_server: Server, client: Any) -> None:

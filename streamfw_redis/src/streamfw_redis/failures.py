@@ -21,6 +21,7 @@ HINTS = {
     "OOM": "it is full (maxmemory): nothing was written; give it more memory, or delete something",
     "MISCONF": "it cannot save to its disk and therefore takes no writes: see its log",
     "WRONGTYPE": "something else wrote to a key of this storage, which has a value of another type: `redis-cli TYPE KEY` tells",
+    "MALFORMED": "it holds for this feed what streamfw did not write, or what was damaged: deleting the feed makes it usable",
     "READONLY": "it is a replica and takes no writes: name the master, or use redis+sentinel:// or redis+cluster://",
     "LOADING": "it is still loading its data: wait, or set a longer `retry_for`",
     "MASTERDOWN": "it is a replica that has lost its master",
@@ -61,6 +62,7 @@ _CLASSES = (
 )
 _NETWORK = (exceptions.ConnectionError, exceptions.TimeoutError, OSError)
 _INSIDE = re.compile(r"\b(?:OOM|MISCONF|WRONGTYPE|READONLY|NOREPLICAS|MASTERDOWN|NOPERM|CLUSTERDOWN)\b")
+_IN_SCRIPT = re.compile(r",? script: [0-9a-f]{40}, on @user_script:\d+\.?\Z")
 _SAYINGS = {"cluster support disabled": "NO_CLUSTER", "SENTINEL": "NO_MASTER"}
 _AT = "Redis at "
 
@@ -124,7 +126,7 @@ def failed(error: BaseException, storage: str, where: str, what: str) -> Storage
     """
     code = code_of(error)
     hint = HINTS.get(code or _kind_of(error), "")
-    words = str(error) if isinstance(error, exceptions.ResponseError) else f"{type(error).__name__}: {error}"
+    words = _said(error) if isinstance(error, exceptions.ResponseError) else f"{type(error).__name__}: {error}"
     if code not in words:
         words = f"{code} {words}"
     made = StorageError(
@@ -134,6 +136,11 @@ def failed(error: BaseException, storage: str, where: str, what: str) -> Storage
     )
     made.__cause__ = error
     return made
+
+
+def _said(error: BaseException) -> str:
+    """What a server answered, without where in a script that happened."""
+    return _IN_SCRIPT.sub("", str(error))
 
 
 def _kind_of(error: BaseException) -> str:

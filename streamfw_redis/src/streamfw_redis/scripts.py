@@ -72,9 +72,10 @@ _known: list[Script] = []
 
 
 @cache
-def script(name: str, *libraries: str) -> Script:
-    """A script by the name of its file, after the libraries that it uses."""
-    made = Script(name, b"".join(_source(part) for part in ("shared", *libraries, name)))
+def script(name: str, *libraries: str, first: str | None = None) -> Script:
+    """A script by the name of its file, after the libraries that it uses, and after what comes before these."""
+    parts = [*([first] if first else []), "shared", *libraries, name]
+    made = Script(name, b"".join(map(_source, parts)))
     _known.append(made)
     return made
 

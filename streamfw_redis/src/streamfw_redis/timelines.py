@@ -18,7 +18,7 @@ from streamfw_redis.scripts import Call, call, script
 __all__ = ["Timelines", "Written", "bounds", "by_bucket", "lifetime"]
 
 WRITE = script("timeline_write", "remembering", "timelines", "timeline_writing")
-READ = script("timeline_read", "timelines")
+READ = script("timeline_read", "timelines", first="timeline_newest")
 LOCATE = script("timeline_locate", "timelines")
 COPY = script("timeline_copy", "remembering", "timelines", "timeline_writing")
 COUNT = script("timeline_count", "timelines")

@@ -65,7 +65,7 @@ KNOWN: Final = (
         "redis",
         "redis",
         "streamfw-redis",
-        schemes=("rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"),
+        schemes=("rediss", "redis+unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"),
     ),
     KnownBackend(Kind.STORAGE, "cassandra", "cassandra", "streamfw-cassandra"),
     KnownBackend(Kind.TASK_QUEUE, "celery", "celery", "streamfw-celery"),

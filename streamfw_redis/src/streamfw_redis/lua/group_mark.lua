@@ -19,17 +19,21 @@ else
   end
 end
 
+-- Only the marks are looked at and written, between what stands before and behind them in a header.
+local MARKS = '>I1I4I4xxxxxxxxxxxxxxxxI4I8I4I8'
 for number, packed in ipairs(packed_of(hash, keys)) do
   if packed then
     local key = keys[number]
-    local group = open_group(packed, key)
-    if (seen and group.last > group.seen) or (read and group.last > group.read) then changed[#changed + 1] = key end
-    if seen then group.seen, group.seen_at = group.arrivals, math.max(group.seen_at, stamp) end
-    if read then group.read, group.read_at = group.arrivals, math.max(group.read_at, stamp) end
-    local header = pack_header(group)
-    if header ~= packed:sub(1, HEADER) then
+    if #packed < HEADER + ROW then open_group(packed, key) end
+    local layout, arrivals, last, seen_to, seen_at, read_to, read_at = unpack_numbers(MARKS, packed)
+    if layout ~= LAYOUT or last > arrivals then open_group(packed, key) end
+    if (seen and last > seen_to) or (read and last > read_to) then changed[#changed + 1] = key end
+    if seen then seen_to, seen_at = arrivals, math.max(seen_at, stamp) end
+    if read then read_to, read_at = arrivals, math.max(read_at, stamp) end
+    local marks = pack_numbers('>I4I8I4I8', seen_to, seen_at, read_to, read_at)
+    if marks ~= sub(packed, 26, 49) then
       fields[#fields + 1] = field_of(key)
-      fields[#fields + 1] = header .. packed:sub(HEADER + 1)
+      fields[#fields + 1] = sub(packed, 1, 25) .. marks .. sub(packed, 50)
     end
   end
 end

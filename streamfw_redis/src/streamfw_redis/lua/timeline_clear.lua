@@ -27,10 +27,16 @@ if last == '' then
 end
 
 local first = from == '' and 0 or rank_of(key, kind, length, from)
-local found, gone, bytes = range(key, kind, first, first + limit - 1), {}, 0
+local found, gone, reached = range(key, kind, first, first + limit - 1), {}, nil
 for _, element in ipairs(found) do
-  if before(last, id_of(element)) then break end
-  if stamp_of(element) <= stamp then gone[#gone + 1] = element end
+  if keep == 0 and not is_ours(element) then
+    -- Emptying a feed is also what repairs it.
+    gone[#gone + 1] = element
+  else
+    reached = id_of(element)
+    if before(last, reached) then break end
+    if stamp_of(element) <= stamp then gone[#gone + 1] = element end
+  end
 end
 if #gone == length then
   redis.call('DEL', key, payloads)
@@ -42,6 +48,5 @@ else
   for _, element in ipairs(gone) do redis.call('LREM', key, 1, element) end
 end
 if #gone < length then in_parts('HDEL', payloads, ids_of(gone)) end
-local final = found[#found]
-if #found < limit or not before(id_of(final), last) then return {'', ''} end
-return {id_of(final), last}
+if #found < limit or not reached or not before(reached, last) then return {'', ''} end
+return {reached, last}

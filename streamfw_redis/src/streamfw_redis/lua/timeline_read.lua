@@ -30,15 +30,6 @@ local function stored_of(elements, start, hash)
   return found
 end
 
--- The most usual page: the newest entries of a list. Nil where that is not what is asked for.
-local function newest(key, at)
-  local stop = tonumber(ARGV[at + 1])
-  if not stop or stop > keep or ARGV[at + 2] ~= '' or ARGV[at + 3] ~= '' or ARGV[at + 4] == '1' then return nil end
-  local elements = redis.pcall('LRANGE', key, '-' .. ARGV[at + 1], '-' .. (ARGV[at] + 1))
-  if elements.err then return nil end
-  return elements
-end
-
 local function select_within(key, at)
   local start, stop = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local kind, length = measure(key)
@@ -51,7 +42,7 @@ end
 
 for number = 1, queries do
   local at = 4 + 5 * (number - 1)
-  local elements = newest(KEYS[number], at) or select_within(KEYS[number], at)
+  local elements = select_within(KEYS[number], at)
   local payloads = {}
   if records ~= '' then
     payloads = stored_of(elements, records)

@@ -84,12 +84,12 @@ local function writer()
     end
     function feed.renew(id, stamp)
       redis.call('ZREM', key, element(id))
-      redis.call('ZADD', key, 0, id .. pack_stamp(stamp))
+      redis.call('ZADD', key, '0', id .. pack_stamp(stamp))
     end
     function feed.insert(fresh)
       local scored = {}
       for _, put in ipairs(fresh) do
-        scored[#scored + 1] = 0
+        scored[#scored + 1] = '0'
         scored[#scored + 1] = put.id .. pack_stamp(put.stamp)
       end
       in_parts('ZADD', key, scored)

@@ -63,9 +63,16 @@ local function type_of(key)
   return redis.call('TYPE', key).ok
 end
 
+local function is_ours(element)
+  return #element == SHORT or #element == MIDDLE or #element == LONG
+end
+
+-- Of those elements that are ours: what somebody else put there has no payload.
 local function ids_of(elements)
   local ids = {}
-  for number, element in ipairs(elements) do ids[number] = id_of(element) end
+  for _, element in ipairs(elements) do
+    if is_ours(element) then ids[#ids + 1] = id_of(element) end
+  end
   return ids
 end
 
@@ -74,7 +81,7 @@ local function pop_oldest(key, kind, payloads, number)
   if payloads then
     for first = 0, number - 1, 1000 do
       local last = math.min(first + 1000, number) - 1
-      redis.call('HDEL', payloads, unpack(ids_of(redis.call(kind == 'zset' and 'ZRANGE' or 'LRANGE', key, first, last))))
+      in_parts('HDEL', payloads, ids_of(redis.call(kind == 'zset' and 'ZRANGE' or 'LRANGE', key, first, last)))
     end
   end
   if kind == 'zset' then
@@ -89,7 +96,7 @@ local function to_set(key)
   local elements = redis.call('LRANGE', key, 0, -1)
   local scored = {}
   for number, element in ipairs(elements) do
-    scored[2 * number - 1] = 0
+    scored[2 * number - 1] = '0'
     scored[2 * number] = id_of(element) .. pack_stamp(stamp_of(element))
   end
   redis.call('DEL', key)

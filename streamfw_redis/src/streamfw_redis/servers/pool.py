@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -34,7 +35,7 @@ class Pool:
         self._kind = kind
         self._arguments = arguments
         self._greeting = greeting
-        self._greeted = False
+        self._greeted, self._greets = False, threading.Lock()
         self._idle: deque[tuple[Any, float]] = deque()
         self._pid = os.getpid()
 
@@ -53,7 +54,8 @@ class Pool:
         """
         if self._pid != os.getpid():
             # The sockets are shared with the parent: whoever reads first would take the other's answers.
-            self._idle, self._pid, self._greeted = deque(), os.getpid(), False
+            self._idle, self._pid = deque(), os.getpid()
+            self._greeted, self._greets = False, threading.Lock()
         while True:
             try:
                 connection, used = self._idle.pop()
@@ -80,15 +82,21 @@ class Pool:
     def _make(self) -> Any:
         connection = self._kind(**self._arguments)
         connection.connect()
-        if self._greeting is not None and not self._greeted:
-            self._greeted = True  # now, so that threads do not all do it
-            try:
-                self._greeting(connection, self.address)
-            except BaseException:
-                self._greeted = False
-                connection.disconnect()
-                raise
+        try:
+            self._greet(connection)
+        except BaseException:
+            connection.disconnect()
+            raise
         return connection
+
+    def _greet(self, connection: Any) -> None:
+        """Once; threads that come meanwhile wait, as the server may be refused."""
+        if self._greeting is None or self._greeted:
+            return
+        with self._greets:
+            if not self._greeted:
+                self._greeting(connection, self.address)
+                self._greeted = True
 
 
 def kind_of(options: Options) -> type[Any]:
