@@ -38,11 +38,14 @@ class Bench:
         self.stack.callback(found.close)
         return found
 
-    def raw(self, script: str) -> Raw:
+    def connection(self) -> Any:
         kind: Any = redis.Connection  # it has no types
         connection = kind(host="127.0.0.1", port=self.server.port)
         self.stack.callback(connection.disconnect)
-        return Raw(connection, script)
+        return connection
+
+    def raw(self, script: str) -> Raw:
+        return Raw(self.connection(), script)
 
     def old(self, followers: int) -> Old | None:
         """The old library, where there is one."""

@@ -1,14 +1,15 @@
 """Aggregated and notification feeds on Redis.
 
-    python benchmarks/redis_groups.py [--runs N] [--server redis-8.2] [--json OUT]
+    python benchmarks/redis_groups.py [--runs N] [--server redis-8.2] [--old-python PYTHON] [--json OUT]
 
 Adds: one activity to 1,000 feeds that hold 20 groups of 15, in one call of `storage.write`. Bare is a script, packed by hand,
 that appends 24 bytes to the field of the group in the hash of each feed and moves the group up in its sorted set:
-nothing is looked for, counted, marked or cut.
+nothing is looked for, counted, marked or cut. The old library adds to 100 feeds, one after the other, as its fan-out does.
 
 Notifications: one notification is added to a feed of 20 groups, the unseen and the unread are counted, and all is marked,
 each a call of its own, as a site makes them. Bare are scripts that redis-py calls for the same: one that stores the activity
-and adds it to its group, one that counts the groups whose last arrival is after a mark, and one that marks them.
+and adds it to its group, one that counts the groups whose last arrival is after a mark, and one that marks them;
+and the old library's notification feed, where a Python that has it is given.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from measure import Case, measure
-from redis_bench import Bench, redis_bench
+from redis_bench import Bench, Old, redis_bench
 from streamfw_core.aggregators import BaseAggregator
 from streamfw_core.storage import Entry, Write
 from workloads import Source, owners_to, stamp_of
@@ -25,6 +26,7 @@ from workloads import Source, owners_to, stamp_of
 from streamfw_core import Activity, AggregatedFeed, Love, NotificationFeed, Streams
 
 FEEDS, GROUPS, MEMBERS = 1_000, 20, 15
+OLD_FEEDS = 100
 ROUNDS, OWNER = 100, 13
 BARE = ["notifications", "notifications:order"]
 
@@ -100,7 +102,7 @@ def put(activity: Activity) -> Entry:
     return Entry(activity.serialization_id, stamp_of(activity), None, group_of(activity), actor)
 
 
-def adds(bench: Bench, streams: Streams) -> None:
+def adds(bench: Bench, streams: Streams, old: Old | None) -> None:
     source, owners = Source(), owners_to(FEEDS)
     binding = streams.bind(BenchGroups)
     raw = bench.raw(ADD)
@@ -123,6 +125,11 @@ def adds(bench: Bench, streams: Streams) -> None:
         Case("streamfw, one call of storage.write", through_storage, FEEDS, source.advance),
         Case("script that appends to fields, packed by hand", through_raw, FEEDS, source.advance, bare=True),
     ]
+    if old:
+        old.ask("fill_groups", OLD_FEEDS, GROUPS * MEMBERS)
+        cases.append(
+            Case("Stream-Framework 1.4, feed.add", lambda: old.ask("add_to_groups", OLD_FEEDS), OLD_FEEDS, bare=True)
+        )
     title = f"adds to {FEEDS:,} feeds of {GROUPS} groups of {MEMBERS}"
     bench.add(measure(title, "adds", cases, runs=bench.options.runs))
 
@@ -173,22 +180,36 @@ class Notified:
         self.scripts[2](BARE, [])
 
 
-def notifications(bench: Bench, streams: Streams) -> None:
+def notifications(bench: Bench, streams: Streams, old: Old | None) -> None:
     notified = Notified(bench, streams)
     begin = notified.begin_anew
     cases = [
         Case("streamfw, feed.add, two counts, mark_all", notified.through_feed, ROUNDS, begin),
         Case("redis-py, four scripts", notified.through_scripts, ROUNDS, begin, bare=True),
     ]
+    if old:
+
+        def begin_old() -> None:
+            assert old.ask("fill_notifications", OWNER, GROUPS * MEMBERS) == GROUPS
+
+        cases.append(
+            Case(
+                "Stream-Framework 1.4, the same calls",
+                lambda: old.ask("notify", OWNER, ROUNDS),
+                ROUNDS,
+                begin_old,
+                bare=True,
+            )
+        )
     title = f"a notification, its counts and its mark, in a feed of {GROUPS} groups"
     bench.add(measure(title, "rounds", cases, runs=bench.options.runs))
 
 
 def main() -> None:
     with redis_bench(__doc__ or "", runs=15) as bench:
-        streams = bench.streams()
-        adds(bench, streams)
-        notifications(bench, streams)
+        streams, old = bench.streams(), bench.old(0)
+        adds(bench, streams, old)
+        notifications(bench, streams, old)
 
 
 if __name__ == "__main__":
