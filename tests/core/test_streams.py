@@ -217,8 +217,8 @@ def test_a_flat_feed_has_no_aggregator(key: str, value: str) -> None:
 
 
 def test_an_unknown_storage_backend_is_named_with_what_to_install() -> None:
-    streams = Streams({"storages": {"default": "redis://localhost"}})
-    with pytest.raises(BackendNotFound, match=r'pip install "streamfw\[redis\]"'):
+    streams = Streams({"storages": {"default": "cassandra://localhost"}})
+    with pytest.raises(BackendNotFound, match=r'pip install "streamfw\[cassandra\]"'):
         streams.bind(HomeFeed)
 
 
