@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import pytest
 from attrs import evolve
 from streamfw_core.keys import KeyFormat
-from streamfw_core.storage import Entry, FeedSpec, Query
+from streamfw_core.storage import Entry, FeedSpec, Query, Storage
+from streamfw_redis.keys import TIMELINE
 from streamfw_redis.storage import RedisStorage, create
 
 from tests.services.binaries import Binary
@@ -18,6 +20,28 @@ from tests.services.redis import Server
 
 START = 1_700_000_000_000
 SPEC = FeedSpec("servers", KeyFormat("servers:%(user_id)s"), keep=100)
+
+
+class OnRedis:
+    """The hooks of the conformance kit, on a shared server of each version."""
+
+    buckets = 0
+    letter = TIMELINE
+    """Of the key that is spoilt."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_server: Server) -> None:
+        self.server = redis_server
+
+    def make_storage(self, name: str) -> Storage:
+        return create(name, {"url": self.server.url, "buckets": self.buckets})
+
+    def spoil_feed(self, storage: Storage, spec: FeedSpec, owner: str) -> bool:
+        assert isinstance(storage, RedisStorage)
+        key = spec.key(owner).encode()
+        with self.server.client() as client:
+            client.set(storage.keys.start(storage.keys.bucket_of_feed(key)) + self.letter + key, b"something else")
+        return True
 
 
 class Make(Protocol):

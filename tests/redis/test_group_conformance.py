@@ -4,58 +4,42 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
-from streamfw_core.storage import FeedSpec, Storage
+from streamfw_core.storage import Storage
 from streamfw_core.testing import AggregatedFeedContract, GroupStorageContract, NotificationFeedContract, promise
 from streamfw_core.testing.groups.histories import GroupHistories, Step, histories
 from streamfw_core.testing.properties import EXAMPLES
 from streamfw_redis.keys import GROUPS
-from streamfw_redis.storage import RedisStorage, create
+from streamfw_redis.storage import create
 
+from tests.redis.feeds import OnRedis
 from tests.services.cluster import Cluster
-from tests.services.redis import Server
 
 
-class OnRedis:
-    """Makes storages on a shared server of each version."""
-
-    buckets = 0
-
-    @pytest.fixture(autouse=True)
-    def _server(self, redis_server: Server) -> None:
-        self.server = redis_server
-
-    def make_storage(self, name: str) -> Storage:
-        return create(name, {"url": self.server.url, "buckets": self.buckets})
-
-    def spoil_feed(self, storage: Storage, spec: FeedSpec, owner: str) -> bool:
-        assert isinstance(storage, RedisStorage)
-        key = spec.key(owner).encode()
-        with self.server.client() as client:
-            client.set(storage.keys.start(storage.keys.bucket_of_feed(key)) + GROUPS + key, b"no groups")
-        return True
+class OnRedisGroups(OnRedis):
+    letter = GROUPS
 
 
-class TestRedisGroups(OnRedis, GroupStorageContract):
+class TestRedisGroups(OnRedisGroups, GroupStorageContract):
     pass
 
 
-class TestRedisGroupsInBuckets(OnRedis, GroupStorageContract):
+class TestRedisGroupsInBuckets(OnRedisGroups, GroupStorageContract):
     buckets = 4
 
 
-class TestRedisAggregatedFeeds(OnRedis, AggregatedFeedContract):
+class TestRedisAggregatedFeeds(OnRedisGroups, AggregatedFeedContract):
     pass
 
 
-class TestRedisAggregatedFeedsInBuckets(OnRedis, AggregatedFeedContract):
+class TestRedisAggregatedFeedsInBuckets(OnRedisGroups, AggregatedFeedContract):
     buckets = 4
 
 
-class TestRedisNotificationFeeds(OnRedis, NotificationFeedContract):
+class TestRedisNotificationFeeds(OnRedisGroups, NotificationFeedContract):
     pass
 
 
-class TestRedisNotificationFeedsInBuckets(OnRedis, NotificationFeedContract):
+class TestRedisNotificationFeedsInBuckets(OnRedisGroups, NotificationFeedContract):
     buckets = 4
 
 
@@ -81,7 +65,7 @@ class TestNotificationFeedsOnCluster(NotificationFeedContract):
         return create(name, {"url": self.url})
 
 
-class TestRedisHistories(OnRedis, GroupHistories):
+class TestRedisHistories(OnRedisGroups, GroupHistories):
     """1,000 histories on each version."""
 
     @promise("C9", "C14", "C17", "C18", "C19")
