@@ -11,7 +11,7 @@ from streamfw_core.ids import MAX_ID
 from streamfw_core.storage import Change, Entry, FeedSpec, Outcome, Page, Query, Removal, Stats, Write
 
 from streamfw_redis.answers import Answers
-from streamfw_redis.keys import PAYLOADS, TIMELINE, Keys
+from streamfw_redis.keys import PAYLOADS, TIMELINE, Keys, ends_of
 from streamfw_redis.packing import bulk, bulk_between, entries_of, pack_id, pack_stamp, unpack_id
 from streamfw_redis.scripts import Call, call, script
 
@@ -201,7 +201,7 @@ class _Packed:
         numbers = {id: b"%d" % (number + 1) for number, id in enumerate(self._ids)}
         self._spec = spec
         self._namespace = spec.namespace.encode()
-        self._ends = spec.key_format.prefix.encode(), spec.key_format.suffix.encode()
+        self._ends = ends_of(spec)
         now, lasting = lifetime(ttl)
         self._first = [b"%d" % spec.keep, b"1" if spec.inline else b"0", b"1" if report else b"0"]
         self._first += [b"%d" % now, b"%d" % lasting]
@@ -276,7 +276,7 @@ def by_bucket(keys: Keys, spec: FeedSpec, owners: Sequence[str]) -> Iterable[tup
     """Owners by the bucket of their feeds, in whatever order packs fast."""
     if not keys.buckets:
         return [(0, sorted(owners, key=len))] if owners else []
-    start, end = spec.key_format.prefix.encode(), spec.key_format.suffix.encode()
+    start, end = ends_of(spec)
     found: dict[int, list[str]] = {}
     for owner in owners:
         found.setdefault(keys.bucket_of_feed(start + owner.encode() + end), []).append(owner)

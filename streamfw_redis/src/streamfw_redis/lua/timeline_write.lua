@@ -95,6 +95,10 @@ local function append_to_all(id, stamp, payload)
       newer = high == 0 and (its_time < time or (its_time == time and its_digest < digest))
     end
     local payloads = inline and KEYS[first + feeds + index - 1] or nil
+    -- That some feed of the class was cut must not slow down all others.
+    if newer and has_floors and call('HEXISTS', floors_key, key:sub(before_owner + 1, -after_owner - 1)) ~= 0 then
+      newer = false
+    end
     if not newer then
       write_slowly(index, key, payloads)
     elseif long then
@@ -114,7 +118,7 @@ local function append_to_all(id, stamp, payload)
 end
 
 local one = #puts == 1 and #removes == 0 and #updates == 0 and puts[1]
-if one and keep > 0 and not (has_notes or has_floors or report) and one.id:sub(1, 2) == '\0\0' then
+if one and keep > 0 and not (has_notes or report) and one.id:sub(1, 2) == '\0\0' then
   append_to_all(one.id, one.stamp, one.payload)
 else
   for index = 1, feeds do
