@@ -1,4 +1,4 @@
-"""One folder for all servers of this process; a watchdog kills them and removes it when the process is gone."""
+"""One folder for all programs that this process starts; a watchdog kills them and removes it when the process is gone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 PID = "pid"
-"""The file in a server's folder with the id of its process while it runs; the watchdog looks for it."""
+"""The file in a program's folder with the id of its process group while it runs; the watchdog looks for it."""
 
 _MEMORY = Path("/dev/shm")
 _ENOUGH = 1 << 30
