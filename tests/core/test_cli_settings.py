@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_defaults(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["settings", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["settings"]["task_queue"] == {"backend": "inline", "options": {}}
+    assert document["settings"]["task_queue"] == {"backend": "inline", "options": {}, "outbox": None}
     assert set(document["origins"].values()) == {"default"}
 
 

@@ -447,7 +447,7 @@ def leaves(value: object, path: str = "") -> Iterator[str]:
 def test_every_value_has_an_origin() -> None:
     settings = resolve(EXAMPLE, environ={})
     for path in leaves(settings.masked()):
-        expected = "default" if path in {"default_storage", "tombstone_ttl"} else "mapping"
+        expected = "default" if path in {"default_storage", "tombstone_ttl", "task_queue.outbox"} else "mapping"
         assert settings.origin(path) == expected, path
     assert settings.origins["storages.hot.options.url"] == "mapping"
     assert settings.origins["feeds.normal.serializer"] == "default"
@@ -468,3 +468,12 @@ def test_masked_settings_are_json() -> None:
 def test_settings_can_be_made_by_hand() -> None:
     settings = Settings(storages={"default": StorageSettings("default", "memory")}, default_storage="default")
     assert settings == resolve(environ={})
+
+
+def test_the_outbox_is_one_of_the_storages() -> None:
+    storages = {"hot": {"backend": "memory"}}
+    settings = resolve({"storages": storages, "task_queue": {"backend": "threads", "outbox": "hot"}}, environ={})
+    assert settings.task_queue.outbox == "hot"
+    assert settings.origin("task_queue.outbox") == "mapping"
+    with pytest.raises(SettingsError, match=r"task_queue.outbox: no storage is named 'hit' .*did you mean 'hot'"):
+        resolve({"storages": storages, "task_queue": {"backend": "threads", "outbox": "hit"}}, environ={})

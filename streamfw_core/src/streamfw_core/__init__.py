@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from streamfw_core.aggregated import AggregatedActivity, NotificationActivity
     from streamfw_core.aggregators import BaseAggregator, NotificationAggregator, RecentVerbAggregator
     from streamfw_core.feeds import AggregatedFeed, Feed, FeedPage, NotificationFeed, UserBaseFeed
+    from streamfw_core.followers import FollowerPage
     from streamfw_core.manager import Manager
     from streamfw_core.queues import FanoutPriority
     from streamfw_core.streams import Streams, default_streams, set_default_streams
@@ -32,6 +33,7 @@ __all__ = [
     "Feed",
     "FeedPage",
     "Follow",
+    "FollowerPage",
     "Love",
     "Manager",
     "NotificationActivity",
@@ -53,6 +55,7 @@ _HOMES = {
     "aggregated": ("AggregatedActivity", "NotificationActivity"),
     "aggregators": ("BaseAggregator", "NotificationAggregator", "RecentVerbAggregator"),
     "feeds": ("AggregatedFeed", "Feed", "FeedPage", "NotificationFeed", "UserBaseFeed"),
+    "followers": ("FollowerPage",),
     "manager": ("Manager",),
     "queues": ("FanoutPriority",),
     "streams": ("Streams", "default_streams", "set_default_streams"),

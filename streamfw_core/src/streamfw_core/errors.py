@@ -37,11 +37,13 @@ __all__ = [
     "ManagerNotFound",
     "MessageError",
     "MissingObject",
+    "NotFannedOut",
     "NotInFeed",
     "OrderingError",
     "PluginBroken",
     "Problem",
     "QueueClosed",
+    "QueueUnavailable",
     "SettingsError",
     "SliceError",
     "StorageError",
@@ -234,6 +236,38 @@ class MessageError(StreamsError, ValueError):
 
 class QueueClosed(StreamsError, RuntimeError):
     """A message was enqueued after the task queue had been closed."""
+
+
+class QueueUnavailable(StreamsError):
+    """A task queue did not accept a message, as whoever keeps the messages cannot be reached.
+
+    `queue` is its name in the settings; the driver's own error is the cause.
+    """
+
+    def __init__(self, message: str, *, queue: str | None = None) -> None:
+        super().__init__(message)
+        self.queue = queue
+
+
+class NotFannedOut(QueueUnavailable):
+    """A manager did its part, and the task queue could not be told: followers do not learn of it.
+
+    `operation` is `add`, `remove`, `update`, `follow` or `unfollow`; `user_id` and `activity_ids` are what it concerns.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        user_id: int | str,
+        activity_ids: Sequence[int] = (),
+        queue: str | None = None,
+    ) -> None:
+        super().__init__(message, queue=queue)
+        self.operation = operation
+        self.user_id = user_id
+        self.activity_ids = tuple(activity_ids)
 
 
 class Problem(NamedTuple):

@@ -8,25 +8,36 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from streamfw_core.activity import Activity
 from streamfw_core.clock import next_stamp
 from streamfw_core.errors import (
     FanoutFailed,
-    FollowerIdsError,
-    IdError,
     ManagerError,
     MessageError,
+    QueueUnavailable,
     StorageError,
     StreamsError,
-    given,
-    shown,
 )
 from streamfw_core.feeds.binding import Binding
+from streamfw_core.followers import follower_page, wire_followers
 from streamfw_core.ids import encode_owner, encode_owners
-from streamfw_core.messages import Deliver, Fanout, Follow, Item, Unfollow, activity_of, decode, encode, wire_owners
+from streamfw_core.messages import (
+    Deliver,
+    Fanout,
+    Follow,
+    Item,
+    Message,
+    Unfollow,
+    activity_of,
+    decode,
+    encode,
+)
 from streamfw_core.queues.protocol import FanoutPriority
 from streamfw_core.queues.retry import MessageFailed
-from streamfw_core.storage.protocol import Change, Entry, Query, Removal, Write
+from streamfw_core.queues.tasks import executing
+from streamfw_core.storage.protocol import Change, Entry, Query, Removal, Scope, Write
 
 if TYPE_CHECKING:
     from streamfw_core.manager import Manager
@@ -47,25 +58,38 @@ def execute(streams: Streams, data: bytes) -> None:
     """
     try:
         message = decode(data)
-        manager = streams.manager(message.manager)
-        match message:
-            case Fanout():
-                _fan_out(manager, message)
-            case Deliver():
-                _deliver(manager, message)
-            case Follow():
-                _follow(manager, message)
-            case Unfollow():
-                _unfollow(manager, message)
+        with executing(
+            correlation_id=message.correlation_id,
+            kind=message.kind,
+            manager=message.manager,
+            feed=getattr(message, "feed", ""),
+        ) as task:
+            _perform(streams.manager(message.manager), message)
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug(
+                    "executed %s of %s by %r", message.kind, message.manager, message.source, extra=task.fields()
+                )
     except MessageFailed as failed:
         _note(streams, failed)
         raise
     except Exception as error:
         # An error of ours that no server caused is the same at the next try.
-        retriable = not isinstance(error, StreamsError) or isinstance(error, StorageError)
+        retriable = not isinstance(error, StreamsError) or isinstance(error, StorageError | QueueUnavailable)
         whole = MessageFailed(str(error), rest=data, retriable=retriable)
         _note(streams, whole)
         raise whole from error
+
+
+def _perform(manager: Manager, message: Message) -> None:
+    match message:
+        case Fanout():
+            _fan_out(manager, message)
+        case Deliver():
+            _deliver(manager, message)
+        case Follow():
+            _follow(manager, message)
+        case Unfollow():
+            _unfollow(manager, message)
 
 
 def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -84,56 +108,43 @@ def _note(streams: Streams, failed: MessageFailed) -> None:
 
 
 def _fan_out(manager: Manager, message: Fanout) -> None:
-    """Split into one message per chunk of followers and feed class, in one pass over the ids."""
+    """Split into one message per chunk of followers and feed class, and leave the next page to another task."""
     failed: list[Exception] = []
-    for priority, ids in _by_priority(manager, message.source):
-        for chunk in chunks(ids, manager.fanout_chunk_size):
-            owners = _follower_ids(manager, message.source, chunk)
-            for feed_class in manager.feed_classes.values():
-                deliver = Deliver(
-                    manager=message.manager,
-                    source=message.source,
-                    stamp=message.stamp,
-                    operation=message.operation,
-                    items=message.items,
-                    feed=feed_class.name,
-                    owners=owners,
-                )
-                try:
-                    manager.streams.queue.enqueue(encode(deliver), priority)
-                except StorageError as error:
-                    # A queue that delivers at once reports here; the other chunks still get theirs.
-                    failed.append(error)
+    while True:
+        page = follower_page(manager, message.source, message.cursor)
+        for priority, ids in page.ids.items():
+            for chunk in chunks(ids, manager.fanout_chunk_size):
+                failed += _enqueue_deliveries(manager, message, priority, chunk)
+        if page.next is None:
+            break
+        message = msgspec.structs.replace(message, cursor=page.next)
+        if manager.streams.queue.scope is Scope.SHARED:
+            manager.streams.queue.enqueue(encode(message), page.most_urgent)
+            break
     if failed:
         raise FanoutFailed(f"{len(failed)} parts of a fan-out were given up, first: {failed[0]}", failed) from failed[0]
 
 
-def _follower_ids(manager: Manager, source: int | str, chunk: list[Any]) -> list[int | str]:
-    try:
-        return wire_owners(chunk, "a follower id")
-    except IdError as error:
-        raise FollowerIdsError(f"{type(manager).__name__}.get_user_follower_ids({source!r}): {error}") from error
-
-
-def _by_priority(manager: Manager, source: int | str) -> list[tuple[FanoutPriority, Iterable[Any]]]:
-    followers = manager.get_user_follower_ids(source)
-    where = f"{type(manager).__name__}.get_user_follower_ids({source!r})"
-    if not isinstance(followers, Mapping):
-        raise FollowerIdsError(
-            f"{where} returned {given(followers)}: return ids by priority, such as {{FanoutPriority.HIGH: ids}}"
+def _enqueue_deliveries(
+    manager: Manager, message: Fanout, priority: FanoutPriority, chunk: list[Any]
+) -> Iterator[Exception]:
+    """One message per feed class; yields what a queue that delivers at once reports here, as the others still get theirs."""
+    owners = wire_followers(manager, message.source, chunk)
+    for feed_class in manager.feed_classes.values():
+        deliver = Deliver(
+            manager=message.manager,
+            source=message.source,
+            stamp=message.stamp,
+            correlation_id=message.correlation_id,
+            operation=message.operation,
+            items=message.items,
+            feed=feed_class.name,
+            owners=owners,
         )
-    found = []
-    for priority, ids in followers.items():
-        if priority not in FanoutPriority.__members__.values():
-            raise FollowerIdsError(
-                f"{where} has the priority {shown(priority)}: use FanoutPriority.HIGH, NORMAL or LOW"
-            )
-        if isinstance(ids, str | bytes) or not isinstance(ids, Iterable):
-            raise FollowerIdsError(
-                f"{where} has {given(ids)} under {priority!s}: several ids (any iterable) are expected"
-            )
-        found.append((FanoutPriority(priority), ids))
-    return found
+        try:
+            manager.streams.queue.enqueue(encode(deliver), priority)
+        except StorageError as error:
+            yield error
 
 
 def _deliver(manager: Manager, message: Deliver) -> None:
@@ -158,13 +169,9 @@ def _deliver(manager: Manager, message: Deliver) -> None:
         _announce(manager, binding, written, message.operation)
     if outcome.failures:
         owners = [owner_of[encoded] for encoded in outcome.failures]
-        rest = Deliver(**{**_fields(message), "owners": owners})
+        rest = msgspec.structs.replace(message, owners=owners)
         error = binding.write_failed(outcome, write)
         raise MessageFailed(str(error), rest=encode(rest), retriable=True) from error
-
-
-def _fields(message: Deliver) -> dict[str, Any]:
-    return {name: getattr(message, name) for name in message.__struct_fields__}
 
 
 def _activities(binding: Binding, message: Deliver) -> dict[int, Activity]:

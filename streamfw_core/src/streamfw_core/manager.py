@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from streamfw_core import messages
 from streamfw_core.activity import Activity, DehydratedActivity
 from streamfw_core.clock import next_stamp
-from streamfw_core.errors import ArgumentError, FeedConflict, FollowersUnknown, ManagerError, given, shown
+from streamfw_core.errors import (
+    ArgumentError,
+    FeedConflict,
+    FollowersUnknown,
+    ManagerError,
+    NotFannedOut,
+    QueueUnavailable,
+    given,
+    shown,
+)
 from streamfw_core.fanout import chunks
 from streamfw_core.feeds import Feed, UserBaseFeed
 from streamfw_core.feeds.binding import Binding, activity_id_of
 from streamfw_core.feeds.feed import feed_name
+from streamfw_core.followers import FollowerPage
 from streamfw_core.ids import Id, encode_owner
 from streamfw_core.queues.protocol import FanoutPriority
+from streamfw_core.queues.tasks import new_correlation_id
 from streamfw_core.storage.protocol import Outcome, Removal, Write
 
 if TYPE_CHECKING:
@@ -100,6 +111,25 @@ class Manager:
             " that returns {FanoutPriority.HIGH: ids}"
         )
 
+    def get_user_follower_page(self, user_id: Any, after: int | str | None) -> FollowerPage:
+        """A page of the followers of a user. Override it instead of `get_user_follower_ids` where there are millions.
+
+        Each page is split by a task of its own, which leaves the next one to another:
+        no task takes long, one that is killed is not begun from the first follower again,
+        and the splitting of pages without urgent followers does not delay urgent work.
+        Return the most urgent followers first, some tens of thousands a page.
+
+        ```python
+        def get_user_follower_page(self, user_id, after):
+            rows = Follow.objects.filter(target=user_id, id__gt=after or 0).order_by("id")[:20_000]
+            ids = [row.user_id for row in rows]
+            return FollowerPage({FanoutPriority.HIGH: ids}, rows[len(rows) - 1].id if ids else None)
+        ```
+
+        :param after: `next` of the page before; None: the first page is asked for.
+        """
+        return FollowerPage(self.get_user_follower_ids(user_id))
+
     # --- publishing ---
 
     def add_user_activity(self, user_id: Id, activity: Activity) -> None:
@@ -108,6 +138,8 @@ class Manager:
         Once this returns, the fan-out will happen (as far as the task queue survives); with the inline queue it has.
 
         :raises ActivityTypeError, EncodeError, IdError: before anything is written.
+        :raises NotFannedOut: the activity is stored and in the user's own feed, and the task queue cannot be reached.
+            Publishing it again is the remedy, and does nothing twice.
         """
         self._publish(user_id, [activity])
         self.streams.metrics.on_activity_published()
@@ -195,6 +227,7 @@ class Manager:
                     _listed(target_ids, "follow_many_users() takes several ids", "follow_user()"), "target id"
                 ),
                 limit=self.follow_activity_limit,
+                correlation_id=new_correlation_id(),
             ),
             async_,
         )
@@ -216,6 +249,7 @@ class Manager:
                 targets=messages.wire_owners(
                     _listed(target_ids, "unfollow_many_users() takes several ids", "unfollow_user()"), "target id"
                 ),
+                correlation_id=new_correlation_id(),
             ),
             async_,
         )
@@ -276,8 +310,8 @@ class Manager:
 
     def _publish(self, user_id: Id, activities: list[Activity], *, fanout: bool = True) -> None:
         # Everything that may be refused comes before the first write.
-        if fanout and type(self).get_user_follower_ids is Manager.get_user_follower_ids:
-            self.get_user_follower_ids(user_id)
+        if fanout:
+            self._check_followers_known(user_id)
         source, owner = messages.wire_owner(user_id), encode_owner(user_id)
         own, encoded, items = self._own(), self._encoded(activities), self._items(activities)
         stamp = next_stamp()
@@ -289,6 +323,14 @@ class Manager:
         if fanout:
             self._enqueue(source, "add", items, stamp)
         self.streams.notify("streamfw_activity_published", manager=self, activities=activities)
+
+    def _check_followers_known(self, user_id: Id) -> None:
+        cls = type(self)
+        if (
+            cls.get_user_follower_ids is Manager.get_user_follower_ids
+            and cls.get_user_follower_page is Manager.get_user_follower_page
+        ):
+            self.get_user_follower_ids(user_id)
 
     def _own(self) -> Binding:
         return self.streams.bind(self.user_feed_class)
@@ -333,18 +375,44 @@ class Manager:
         self, source: int | str, operation: messages.Operation, items: list[messages.Item], stamp: int
     ) -> None:
         message = messages.Fanout(
-            manager=self._message_name(), source=source, operation=operation, items=items, stamp=stamp
+            manager=self._message_name(),
+            source=source,
+            operation=operation,
+            items=items,
+            stamp=stamp,
+            correlation_id=new_correlation_id(),
         )
-        self.streams.queue.enqueue(messages.encode(message), FanoutPriority.HIGH)
+        try:
+            self.streams.enqueue(messages.encode(message), FanoutPriority.HIGH)
+        except QueueUnavailable as error:
+            ids = [item.activity_id for item in items]
+            raise NotFannedOut(
+                f"{operation} of {_counted(ids)} of user {source!r} is done in the activity storage and in the user's own"
+                f" feed, and is not known to the task queue, so no follower's feed will change: {error};"
+                f" call the manager again, which does nothing twice, or set task_queue.outbox to the name of a storage",
+                operation=operation,
+                user_id=source,
+                activity_ids=ids,
+                queue=error.queue,
+            ) from error
 
     def _relate(self, message: messages.Follow | messages.Unfollow, async_: bool) -> None:
         if not message.targets:
             return
         data = messages.encode(message)
-        if async_:
-            self.streams.queue.enqueue(data, FanoutPriority.NORMAL)
-        else:
+        if not async_:
             self.streams.execute(data)
+            return
+        try:
+            self.streams.enqueue(data, FanoutPriority.NORMAL)
+        except QueueUnavailable as error:
+            raise NotFannedOut(
+                f"nothing of this {message.kind} of user {message.source!r} was done: {error};"
+                " call the manager again, or with async_=False to do it here and now",
+                operation=message.kind,
+                user_id=message.source,
+                queue=error.queue,
+            ) from error
 
     def _message_name(self) -> str:
         """The name under which a worker finds this manager."""
@@ -366,6 +434,10 @@ def _check_name(name: object) -> None:
 
 def _is_count(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63
+
+
+def _counted(ids: list[int]) -> str:
+    return f"activity {ids[0]}" if len(ids) == 1 else f"{len(ids)} activities ({ids[0]} ...)"
 
 
 def _listed(several: Any, what: str, for_one: str) -> list[Any]:

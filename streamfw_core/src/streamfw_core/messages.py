@@ -52,14 +52,20 @@ class _Base(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
     manager: str
     source: Owner
     stamp: int
+    correlation_id: str = ""
     v: int = VERSION
+
+    @property
+    def kind(self) -> str:
+        return str(self.__struct_config__.tag)
 
 
 class Fanout(_Base, frozen=True, tag="fanout", kw_only=True):
-    """Find the followers of `source`, and deliver to each."""
+    """Find the followers of `source`, from the page of `cursor` on, and deliver to each."""
 
     operation: Operation
     items: list[Item]
+    cursor: Owner | None = None
 
 
 class Deliver(_Base, frozen=True, tag="deliver", kw_only=True):

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from streamfw_core.errors import ArgumentError, DuplicateManager, ManagerNotFound, Problem, SettingsError, given, shown
-from streamfw_core.feeds.assembling import Assembly, check_apart, check_scopes, path_of, same_class
+from streamfw_core.feeds.assembling import Assembly, check_apart, check_outbox, check_scopes, path_of, same_class
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.feeds.feed import Feed
 from streamfw_core.storage.protocol import FeedSpec, Storage
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from streamfw_core.activity import Activity
     from streamfw_core.manager import Manager
     from streamfw_core.metrics import Metrics
+    from streamfw_core.outbox import Outbox
     from streamfw_core.plugins import Plugins
-    from streamfw_core.queues.protocol import TaskQueue
+    from streamfw_core.queues.protocol import FanoutPriority, TaskQueue
     from streamfw_core.serializers import Serializer
     from streamfw_core.settings import Settings
 
@@ -61,6 +62,7 @@ class Streams:
         self._bindings: dict[type[Feed], Binding] = {}
         self._managers: dict[str, Manager] = {}
         self._queue: TaskQueue | None = None
+        self._outbox: Outbox | None = None
         self._metrics: Metrics | None = None
 
     # --- what the settings describe ---
@@ -108,6 +110,24 @@ class Streams:
                 for binding in self._bindings.values():
                     check_scopes(binding, queue)
             return self._queue
+
+    @property
+    def outbox(self) -> Outbox | None:
+        """Where messages are kept until the task queue has them; None unless the settings name a storage for them.
+
+        :raises SettingsError: the storage would not outlive the process.
+        """
+        name = self.settings.task_queue.outbox
+        if name is None:
+            return None
+        with self._lock:
+            if self._outbox is None:
+                from streamfw_core.outbox import Outbox
+
+                storage = self.storage(name)
+                check_outbox(storage, self.queue)
+                self._outbox = Outbox(storage)
+            return self._outbox
 
     @property
     def metrics(self) -> Metrics:
@@ -221,6 +241,17 @@ class Streams:
         return type(manager).name
 
     # --- work ---
+
+    def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
+        """Hand a message to the task queue, through the outbox where there is one: what every publisher calls.
+
+        :raises QueueUnavailable: the queue cannot be reached, and there is no outbox.
+        """
+        outbox = self.outbox
+        if outbox is None:
+            self.queue.enqueue(message, priority)
+        else:
+            outbox.send(self.queue, message, priority)
 
     def execute(self, message: bytes) -> None:
         """Do what a task message asks for: what every worker calls. See `streamfw_core.fanout`."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streamfw_core.serializers import Serializer
     from streamfw_core.streams import Streams
 
-__all__ = ["Assembly", "check_apart", "check_scopes"]
+__all__ = ["Assembly", "check_apart", "check_outbox", "check_scopes"]
 
 T = TypeVar("T")
 
@@ -205,6 +205,16 @@ def check_scopes(binding: Binding, queue: TaskQueue) -> None:
     ]
     if problems:
         raise SettingsError(problems)
+
+
+def check_outbox(storage: Storage, queue: TaskQueue) -> None:
+    """An outbox that only this process sees could be swept by no other, and is gone with what it is to survive.
+
+    :raises SettingsError: it is, and the queue is executed in others.
+    """
+    if storage.capabilities.scope is Scope.PROCESS and queue.scope is Scope.SHARED:
+        message = f"storage {storage.name!r} exists only in this process, so nothing in it outlives the process"
+        raise SettingsError([Problem("task_queue.outbox", message, "name a storage on a server")])
 
 
 def check_apart(one: Binding, other: Binding) -> None:

@@ -69,6 +69,7 @@ KNOWN: Final = (
     ),
     KnownBackend(Kind.STORAGE, "cassandra", "cassandra", "streamfw-cassandra"),
     KnownBackend(Kind.TASK_QUEUE, "celery", "celery", "streamfw-celery"),
+    KnownBackend(Kind.TASK_QUEUE, "kombu", "celery", "streamfw-celery"),
     KnownBackend(Kind.METRICS, "statsd", "statsd", "streamfw-statsd"),
     KnownBackend(Kind.METRICS, "python-statsd", "python-statsd", "streamfw-statsd"),
 )

@@ -1,5 +1,24 @@
 """Task queues: where the work of fanning out is put. The embedded ones run it in the caller, or in threads."""
 
-from streamfw_core.queues.protocol import FanoutPriority, Handler, TaskQueue
+from streamfw_core.queues.protocol import (
+    DeadLetter,
+    DeadLetterQueue,
+    FanoutPriority,
+    Handler,
+    TaskQueue,
+    WorkerQueue,
+)
+from streamfw_core.queues.tasks import Task, correlated, current_task, delivering
 
-__all__ = ["FanoutPriority", "Handler", "TaskQueue"]
+__all__ = [
+    "DeadLetter",
+    "DeadLetterQueue",
+    "FanoutPriority",
+    "Handler",
+    "Task",
+    "TaskQueue",
+    "WorkerQueue",
+    "correlated",
+    "current_task",
+    "delivering",
+]

@@ -155,10 +155,14 @@ class FeedSettings:
 
 @attrs.frozen
 class QueueSettings:
-    """Which task queue executes the messages of a fan-out."""
+    """Which task queue executes the messages of a fan-out.
+
+    `outbox` is the storage where messages are kept until the queue has them; None: they are not.
+    """
 
     backend: str = DEFAULT_QUEUE
     options: Mapping[str, object] = attrs.field(factory=_no_options, converter=_frozen)
+    outbox: str | None = None
 
 
 @attrs.frozen
@@ -206,14 +210,14 @@ class Settings:
             "storages": {name: _masked_backend(storage) for name, storage in self.storages.items()},
             "feeds": {name: _masked_feed(feed) for name, feed in self.feeds.items()},
             "managers": dict(self.managers),
-            "task_queue": _masked_backend(self.task_queue),
+            "task_queue": {**_masked_backend(self.task_queue), "outbox": self.task_queue.outbox},
             "metrics": _masked_backend(self.metrics) if self.metrics is not None else None,
             "default_storage": self.default_storage,
             "tombstone_ttl": self.tombstone_ttl,
         }
 
 
-def _masked_backend(settings: StorageSettings | QueueSettings | MetricsSettings) -> Plain:
+def _masked_backend(settings: StorageSettings | QueueSettings | MetricsSettings) -> dict[str, Plain]:
     return {"backend": mask_text(settings.backend), "options": mask(settings.options)}
 
 

@@ -251,10 +251,18 @@ class _Resolution:
         if value is None:
             self._report.default("task_queue.backend")
             self._report.default("task_queue.options")
+            self._report.default("task_queue.outbox")
             return QueueSettings()
+        outbox = None
+        if isinstance(value, Mapping) and "outbox" in value:
+            outbox = self._storage_reference("task_queue.outbox", value["outbox"])
+            self._report.given("task_queue.outbox")
+            value = {key: part for key, part in value.items() if key != "outbox"}
+        else:
+            self._report.default("task_queue.outbox")
         example = "'threads' or {'backend': 'threads', 'options': {...}}"
         parts = self._backend("task_queue", value, Kind.TASK_QUEUE, example)
-        return QueueSettings(*parts) if parts is not None else QueueSettings()
+        return QueueSettings(*parts, outbox) if parts is not None else QueueSettings()
 
     def _metrics(self) -> MetricsSettings | None:
         value = self._raw.get("metrics")
