@@ -1,0 +1,1 @@
+"""Task queues of streamfw on Celery and on kombu."""
