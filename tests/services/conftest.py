@@ -1,25 +1,41 @@
 """The fixtures under test."""
 
 from tests.services.fixtures import (
+    broker,
+    broker_name,
+    rabbitmq_binary,
+    rabbitmq_server,
     redis_binary,
     redis_certificate,
     redis_cluster,
     redis_server,
     redis_tls_server,
+    shared_broker,
     shared_services,
+    start_broker,
     start_cluster,
+    start_rabbitmq,
     start_redis,
     start_sentinels,
+    start_worker,
 )
 
 __all__ = [
+    "broker",
+    "broker_name",
+    "rabbitmq_binary",
+    "rabbitmq_server",
     "redis_binary",
     "redis_certificate",
     "redis_cluster",
     "redis_server",
     "redis_tls_server",
+    "shared_broker",
     "shared_services",
+    "start_broker",
     "start_cluster",
+    "start_rabbitmq",
     "start_redis",
     "start_sentinels",
+    "start_worker",
 ]

@@ -1,4 +1,6 @@
-"""Fixtures of Redis servers, for the conftest.py of whoever needs them; each test runs once with each version found.
+"""Fixtures of servers and workers, for the conftest.py of whoever needs them.
+
+A test that asks for Redis runs once with each version found, one that asks for a broker with RabbitMQ and with Redis.
 
 The shared ones are started once a session and keep running: give every test keys of its own, and harm none.
 A test that kills, fills or configures a server starts its own.
@@ -14,22 +16,34 @@ from typing import Any, NoReturn, TypeVar
 import pytest
 from attrs import frozen
 
+from tests.services import rabbitmq
 from tests.services.binaries import VARIABLE, Binary, find_binaries
+from tests.services.brokers import BROKERS, Broker
 from tests.services.certificates import Certificate, can_certify, certificate
 from tests.services.cluster import Cluster
+from tests.services.rabbitmq import RabbitBinary, RabbitMQ, find_rabbitmq
 from tests.services.redis import Server
 from tests.services.sentinel import Watched
+from tests.services.workers import Worker
 
 __all__ = [
+    "broker",
+    "broker_name",
+    "rabbitmq_binary",
+    "rabbitmq_server",
     "redis_binary",
     "redis_certificate",
     "redis_cluster",
     "redis_server",
     "redis_tls_server",
+    "shared_broker",
     "shared_services",
+    "start_broker",
     "start_cluster",
+    "start_rabbitmq",
     "start_redis",
     "start_sentinels",
+    "start_worker",
 ]
 
 Service = TypeVar("Service", bound=AbstractContextManager[Any])
@@ -65,6 +79,19 @@ def _every() -> list[Binary | Missing]:
 def _with_tls() -> list[Binary | Missing]:
     found = [binary for binary in find_binaries() if binary.has_tls]
     return [*found] or [Missing("redis-with-tls", REQUIRED[7])]
+
+
+def _newest_redis() -> Binary | Missing:
+    found = [binary for binary in find_binaries() if binary.product == "redis"]
+    return found[-1] if found else Missing("redis-7", REQUIRED[7])
+
+
+def _found_rabbitmq() -> RabbitBinary:
+    found = find_rabbitmq()
+    if found is None:
+        how = f"install Debian's rabbitmq-server, or name the script of another in {rabbitmq.VARIABLE}"
+        unavailable(f"there is no RabbitMQ here, or no epmd on PATH: {how}")
+    return found
 
 
 def _label(given: Binary | Missing) -> str:
@@ -152,3 +179,72 @@ def start_sentinels(redis_binary: Binary) -> Iterator[Callable[..., Watched]]:
     """Starts a master, replicas and sentinels of the test's own; takes the options of `Watched`."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Watched(redis_binary, **options))
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_binary() -> RabbitBinary:
+    """What starts a RabbitMQ."""
+    return _found_rabbitmq()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(rabbitmq_binary: RabbitBinary, shared_services: Shared) -> RabbitMQ:
+    """A shared RabbitMQ."""
+    return _shared_rabbitmq(shared_services)
+
+
+@pytest.fixture
+def start_rabbitmq(rabbitmq_binary: RabbitBinary) -> Iterator[Callable[..., RabbitMQ]]:
+    """Starts a RabbitMQ of the test's own, within some seconds; takes the options of `RabbitMQ`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(RabbitMQ(rabbitmq_binary, **options))
+
+
+@pytest.fixture(scope="session", params=BROKERS)
+def broker_name(request: pytest.FixtureRequest) -> str:
+    """Each kind of broker."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def shared_broker(broker_name: str, shared_services: Shared) -> Broker:
+    """A shared broker of each kind."""
+    if broker_name == "rabbitmq":
+        return Broker(broker_name, _shared_rabbitmq(shared_services))
+    return shared_services.get(f"broker {broker_name}", lambda: _broker(broker_name))
+
+
+@pytest.fixture
+def start_broker(broker_name: str) -> Iterator[Callable[[], Broker]]:
+    """Starts a broker of the test's own, of each kind."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(_broker(broker_name))
+
+
+@pytest.fixture
+def broker(start_broker: Callable[[], Broker]) -> Broker:
+    """A broker of the test's own, of each kind, to be killed and restarted."""
+    return start_broker()
+
+
+@pytest.fixture
+def start_worker() -> Iterator[Callable[..., Worker]]:
+    """Starts a worker of the test's own; takes the arguments of `Worker`. What it wrote is shown when the test fails."""
+    with ExitStack() as stack:
+
+        def start(*arguments: Any, **options: Any) -> Worker:
+            worker = Worker(*arguments, **options)
+            stack.callback(worker.close)
+            stack.callback(lambda: print(f"{worker} wrote:\n{worker.output()}"))
+            return worker.start()
+
+        yield start
+
+
+def _shared_rabbitmq(shared: Shared) -> RabbitMQ:
+    return shared.get("rabbitmq", lambda: RabbitMQ(_found_rabbitmq()))
+
+
+def _broker(name: str) -> Broker:
+    return Broker.of(_found_rabbitmq() if name == "rabbitmq" else _found(_newest_redis()))

@@ -29,6 +29,9 @@ class Program:
     patience = 10.0
     """Seconds after which whoever does not stop is killed."""
 
+    tail = 20
+    """So many lines at the end of what it wrote say what happened."""
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.folder = new_folder(name)
@@ -89,9 +92,21 @@ class Program:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def processes(self) -> set[psutil.Process]:
+        """Those of its group, also where the first of them has died, and what descends from it outside."""
+        found: set[psutil.Process] = set()
+        for pid in psutil.pids():
+            with contextlib.suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
+                if os.getpgid(pid) == self.pid:
+                    found.add(psutil.Process(pid))
+        for process in [*found]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.update(process.children(recursive=True))
+        return found
+
     def log(self) -> str:
         """The end of what it wrote."""
-        return "\n".join(self.output().splitlines()[-20:])
+        return "\n".join(self.output().splitlines()[-self.tail :])
 
     def output(self) -> str:
         """All that it wrote."""
@@ -131,7 +146,7 @@ class Program:
         """Whether it ended by the signal; if not, it has been killed by now."""
         if self._process is None:
             return True
-        process, processes = self._process, self._processes()
+        process, processes = self._process, self.processes()
         if how != signal.SIGKILL:
             process.send_signal(how)
             self._signal_group(signal.SIGCONT)  # a paused one does not hear SIGTERM
@@ -144,7 +159,7 @@ class Program:
             with contextlib.suppress(psutil.NoSuchProcess):
                 started.kill()
         process.wait()
-        wait_for(lambda: not any(map(_lives, processes)), f"nothing is left of {self}")
+        wait_for(lambda: not any(map(lives, processes)), f"nothing is left of {self}")
         (self.folder / PID).unlink(missing_ok=True)
         self._process = None
         return ended
@@ -153,20 +168,9 @@ class Program:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, what)
 
-    def _processes(self) -> set[psutil.Process]:
-        """Of its group, also where the first of them has died, and what descends from it outside."""
-        found: set[psutil.Process] = set()
-        for pid in psutil.pids():
-            with contextlib.suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
-                if os.getpgid(pid) == self.pid:
-                    found.add(psutil.Process(pid))
-        for process in [*found]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                found.update(process.children(recursive=True))
-        return found
 
-
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
+    """Whether it can still do something: what ended stays listed until its parent has looked at it."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False

@@ -33,10 +33,11 @@ _CONNECTION_START = b"\x00\x0a\x00\x0a"
 # machine's: so there is one that belongs to the group before the server asks for it.
 _SCRIPT = """
 "$EPMD" -port "$ERL_EPMD_PORT" -address "$ERL_EPMD_ADDRESS" &
-until "$EPMD" -port "$ERL_EPMD_PORT" -names >/dev/null 2>&1; do
-    kill -0 $! 2>/dev/null || { echo "epmd: port $ERL_EPMD_PORT is already in use"; exit 1; }
-    sleep 0.02
-done
+while
+    sleep 0.05
+    kill -0 $! || { echo "epmd: port $ERL_EPMD_PORT is already in use"; exit 1; }
+    ! "$EPMD" -port "$ERL_EPMD_PORT" -names >/dev/null 2>&1
+do :; done
 exec "$0" -noinput
 """
 
@@ -80,6 +81,7 @@ class RabbitMQ(Program):
     """
 
     patience = 30.0
+    tail = 80  # the reason comes before what gave up for it
 
     def __init__(self, binary: RabbitBinary, *, extra: Sequence[str] = ()) -> None:
         super().__init__("rabbitmq")
@@ -127,7 +129,7 @@ class RabbitMQ(Program):
                 wait_for(lambda: not self.running or self._answers(), f"{self} answers", within=60)
             if self.running and self._answers():
                 return
-            if self.running or not any(reason in self.log() for reason in _TAKEN):
+            if self.running or not any(reason in self.output() for reason in _TAKEN):
                 break
             self._move()
         self.kill()

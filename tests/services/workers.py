@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.services.program import Program
+from tests.services.program import Program, lives
 from tests.services.waiting import wait_for
 
 
@@ -77,7 +77,7 @@ class Worker(Program):
         children = wait_for(self.children, f"{self} has a child")
         child = secrets.choice(children)
         child.kill()
-        wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, f"{child} is gone")
+        wait_for(lambda: not lives(child), f"{child} is gone")
         return child.pid
 
     def stop(self) -> None:
