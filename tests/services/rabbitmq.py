@@ -164,7 +164,7 @@ class RabbitMQ(Program):
 
     def _answers(self) -> bool:
         """Whether it greets, by the name that it was given: another server may have been faster to take the port."""
-        with socket.create_connection((_HOST, self.port), timeout=5) as connection:
+        with socket.create_connection((_HOST, self.port), timeout=2) as connection:
             connection.sendall(_AMQP)
             kind, *_ = head = _receive(connection, 7)
             said = _receive(connection, int.from_bytes(head[3:7]))
