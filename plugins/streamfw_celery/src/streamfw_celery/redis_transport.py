@@ -1,0 +1,394 @@
+"""Kombu's transport for Redis, without the moment in which it can lose a message.
+
+Kombu takes a message off its list with BRPOP, and notes it among the unacknowledged ones when the reply has arrived:
+whoever is killed between the two has lost it. Here one script takes and notes, within the server.
+
+As a script cannot wait, a consumer that finds nothing waits with `BLMOVE key key RIGHT RIGHT`, which moves the oldest
+message onto itself, so that it changes nothing and only says that there is one; then the script is sent again.
+Where there are several keys (several queues, or one with priorities), it waits for each in turn, for a short time.
+
+| | kombu's | this one |
+|---|---|---|
+| killed with a reply on its way | the message is lost | it comes back |
+| where what comes back is put | every queue of its exchange and routing key, if they are still bound | the queue that it was in |
+| held longer than the visibility timeout | given to somebody else as well | stays where it is, as long as its process lives |
+| what is not a message | ends the consumer, and is lost | is set aside in a list of its own, and logged |
+
+Its options are kombu's. It is chosen by name, with the URL as it is, for a connection and for an app of Celery:
+
+```python
+app.conf.broker_url = "redis://localhost:6379/0"
+app.conf.broker_transport = "streamfw_celery.redis_transport:Transport"
+```
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from queue import Empty
+from time import monotonic
+from typing import Any, Final, Literal
+from uuid import uuid4
+
+import redis
+from kombu.transport import redis as stock
+from kombu.transport import virtual
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import dumps, loads
+from redis.exceptions import NoScriptError, ResponseError
+
+from streamfw_celery import redis_scripts as scripts
+
+__all__ = ["SentinelTransport", "Transport", "is_stock_redis", "transport_for"]
+
+logger = logging.getLogger(__name__)
+
+_OURS: Final = {
+    "redis": "streamfw_celery.redis_transport:Transport",
+    "rediss": "streamfw_celery.redis_transport:Transport",
+    "sentinel": "streamfw_celery.redis_transport:SentinelTransport",
+}
+
+WAIT_FOR_ONE: Final = 0.1
+"""Seconds for which a consumer of several keys waits for one of them: so long may a message of another one lie."""
+
+MAX_RESTORED: Final = 1000
+"""How many messages are given back at once, unless `unacked_restore_limit` says so."""
+
+
+def transport_for(url: str) -> str | None:
+    """The name of the transport here that is for the URL of a broker; None: kombu's own is right."""
+    return _OURS.get(url.partition("://")[0])
+
+
+def is_stock_redis(connection: Any) -> bool:
+    """Whether a connection of kombu, which need not be open, uses kombu's transport for Redis."""
+    transport = connection.get_transport_cls()
+    return issubclass(transport, stock.Transport) and not issubclass(transport, _Transport)
+
+
+class QoS(stock.QoS):  # type: ignore[misc]
+    """What a channel holds unacknowledged: tag by tag in a hash, and by the time when it was taken in a sorted set."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._kept_at = monotonic()
+        self._restored_at = float("-inf")
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        if delivery_tag in self.channel.noted:
+            self.channel.noted.discard(delivery_tag)
+            virtual.QoS.append(self, message, delivery_tag)
+        else:  # of a fanout exchange
+            super().append(message, delivery_tag)
+
+    def keep(self) -> None:
+        """Say that what is held here is still being worked on; does nothing more often than is needed."""
+        now = monotonic()
+        if now - self._kept_at < self.channel.keep_interval:
+            return
+        self._kept_at = now
+        tags = [tag for tag in list(self._delivered) if tag not in self._dirty]
+        if tags:
+            self.channel.run(scripts.KEEP, [self.unacked_index_key], tags)
+
+    def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 1) -> None:
+        """Give back what somebody holds who has not said for `visibility_timeout` seconds that he does.
+
+        :param num: how many at most.
+        """
+        now = monotonic()
+        if now - self._restored_at < min(1.0, self.channel.keep_interval):
+            return
+        self._restored_at = now
+        limit = [self.visibility_timeout, num or MAX_RESTORED]
+        for tag in self.channel.run(scripts.OVERDUE, [self.unacked_index_key], limit):
+            self.restore_by_tag(bytes_to_str(tag))
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+        """Put one back into its queue, if nobody else did.
+
+        :param leftmost: behind all others, instead of before them.
+        """
+        noted = self.channel.run(scripts.NOTED, [self.unacked_key], [tag])
+        try:
+            payload, exchange, routing_key = loads(bytes_to_str(noted)) if noted else (None, None, None)
+            keys = self.channel.keys_of(payload, exchange, routing_key) if noted else []
+        except (ValueError, TypeError, KeyError, AttributeError):
+            self.channel.set_aside(tag, noted)
+            return
+        self.channel.run(
+            scripts.GIVE_BACK,
+            [self.unacked_key, self.unacked_index_key, *keys],
+            [tag, "LPUSH" if leftmost else "RPUSH", dumps(payload)],
+        )
+
+
+class _Channel:
+    """What is different in a channel, whether its server is found by its address or by sentinels."""
+
+    # Of kombu's channel.
+    QoS = QoS
+    unacked_restore_throttle = 1
+    from_transport_options = stock.Channel.from_transport_options
+
+    _in_poll: Any
+    _closing: bool
+    active_queues: list[str]
+    ack_emulation: bool
+    connection_errors: tuple[type[BaseException], ...]
+
+    def __init__(self: Any, *arguments: Any, **options: Any) -> None:
+        self._asked: Literal["take", "wait"] = "take"
+        self._tag = ""
+        self._taken_from: list[tuple[str, str]] = []
+        self._turn = 0
+        self._cannot_wait = False
+        self._takes_for_good: set[str] = set()
+        super().__init__(*arguments, **options)
+
+    # --- taking what is waited for ---
+
+    def _brpop_start(self: Any, timeout: float | None = None) -> None:
+        """Ask for a message; kombu's poller calls this whenever nothing was asked."""
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        if queues:
+            self._taken_from = [
+                (queue, self._q_for_pri(queue, priority)) for priority in self.priority_steps for queue in queues
+            ]
+            self._tag = uuid4().hex
+            self._ask_for_one("EVALSHA", scripts.sha(scripts.TAKE))
+
+    def _ask_for_one(self: Any, command: str, script: str) -> None:
+        keys = [self.unacked_key, self.unacked_index_key, *(key for _, key in self._taken_from)]
+        names = [self._note(queue) for queue, _ in self._taken_from]
+        self._asked = "take"
+        self._send(command, script, len(keys), *map(self._prefixed, keys), self._tag, *names)
+
+    def _ask_to_wait(self: Any) -> None:
+        several = len(self._taken_from) > 1
+        seconds = WAIT_FOR_ONE if several else self.brpop_timeout or 1
+        first = [key for _, key in self._taken_from[: len(self.active_queues)]] or [self._taken_from[0][1]]
+        self._turn = (self._turn + 1) % len(first)
+        self._asked = "wait"
+        if self._cannot_wait:
+            self._send("BRPOP", self._prefixed(f"{self.unacked_key}.nothing"), min(seconds, WAIT_FOR_ONE))
+        else:
+            key = self._prefixed(first[self._turn])
+            self._send("BLMOVE", key, key, "RIGHT", "RIGHT", seconds)
+
+    def _send(self: Any, *command: Any) -> None:
+        self._in_poll = self.client.connection
+        self._brpop_sent_at = monotonic()
+        self.client.connection.send_command(*command)
+
+    def _brpop_read(self: Any, **options: Any) -> bool:
+        """Read what was answered, which kombu's poller says is there.
+
+        :raises Empty: it is no message.
+        """
+        try:
+            answer = self._answer(**options)
+        except NoScriptError:
+            self._ask_for_one("EVAL", scripts.TAKE)
+            raise Empty from None
+        except BaseException:
+            self._in_poll = None
+            raise
+        if self._asked == "take" and answer is None and not self._closing:
+            self._ask_to_wait()
+            raise Empty
+        self._in_poll = None
+        self._flush_brpop_reauth()
+        if self._asked == "wait" or answer is None:
+            raise Empty
+        number, item = answer
+        queue = self._taken_from[int(number) - 1][0]
+        if self._closing:
+            self._give_up(queue)
+            raise Empty
+        self._queue_cycle.rotate(queue)
+        self.connection._deliver(self._opened(item, self._tag, queue), queue)
+        return True
+
+    def _answer(self: Any, **options: Any) -> Any:
+        connection = self.client.connection
+        try:
+            return self.client.parse_response(connection, self._asked, **options)
+        except self.connection_errors:
+            connection.disconnect()
+            raise
+        except ResponseError as error:
+            if self._asked == "take":  # also when the script is not known
+                raise
+            # Before 6.2, or when its memory is full, which taking messages makes better.
+            logger.debug("BLMOVE is refused (%s): waiting without it", error)
+            self._cannot_wait = True
+            return None
+
+    def _give_up(self: Any, queue: str) -> None:
+        """Put back what arrives when nobody wants it any more."""
+        if self._note(queue):
+            self.qos.restore_by_tag(self._tag)
+
+    # --- taking at once ---
+
+    def basic_consume(self: Any, queue: str, no_ack: bool, *arguments: Any, **options: Any) -> Any:
+        (self._takes_for_good.add if no_ack else self._takes_for_good.discard)(queue)
+        return super().basic_consume(queue, no_ack, *arguments, **options)  # type: ignore[misc]
+
+    def basic_get(self: Any, queue: str, no_ack: bool = False, **_: Any) -> Any:
+        try:
+            payload = self._get(queue, no_ack=no_ack)
+        except Empty:
+            return None
+        message = self.Message(payload, channel=self)
+        if not no_ack:
+            self.qos.append(message, message.delivery_tag)
+        return message
+
+    def _get(self: Any, queue: str, no_ack: bool = False) -> Any:
+        tag, keys = uuid4().hex, [self._q_for_pri(queue, priority) for priority in self.priority_steps]
+        name = "" if no_ack or not self.ack_emulation else dumps(queue)
+        answer = self.run(
+            scripts.TAKE, [self.unacked_key, self.unacked_index_key, *keys], [tag, *(name for _ in keys)]
+        )
+        with self.conn_or_acquire() as client:
+            self._maybe_update_queues_expire(client, queue)
+        if answer is None:
+            raise Empty
+        return self._opened(answer[1], tag, queue)
+
+    # --- messages ---
+
+    @property
+    def noted(self: Any) -> set[str]:
+        """The tags of what was taken and noted, and has not come to a `QoS` yet."""
+        noted: set[str] = self.connection.noted
+        return noted
+
+    @property
+    def keep_interval(self: Any) -> float:
+        """Seconds after which what is held must be kept again."""
+        return min(10.0, float(self.visibility_timeout) / 4)
+
+    def _note(self: Any, queue: str) -> str:
+        """How a queue is noted beside its message; empty: not at all."""
+        noting = self.ack_emulation and queue not in self._takes_for_good
+        return dumps(queue) if noting else ""
+
+    def _opened(self: Any, item: bytes, tag: str, queue: str) -> Any:
+        """The message in an item of a list.
+
+        :raises Empty: there is none, and it was set aside.
+        """
+        try:
+            payload = loads(bytes_to_str(item))
+            properties = payload["properties"]
+            self.decode_body(payload.get("body") or "", properties.get("body_encoding"))
+            properties["delivery_info"].get("exchange")
+            (payload.get("headers") or {}).get("compression")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            self.set_aside(tag, item)
+            raise Empty from None
+        # Its own: the same message may be in several queues, or be held twice after it was given back.
+        properties["delivery_tag"] = tag
+        if self._note(queue):
+            self.noted.add(tag)
+        return payload
+
+    def set_aside(self: Any, tag: str, item: bytes) -> None:
+        """Keep what is no message where it disturbs nobody."""
+        aside = f"{self.unacked_key}.unreadable"
+        self.run(scripts.SET_ASIDE, [self.unacked_key, self.unacked_index_key, aside], [tag, item])
+        logger.error(
+            "a queue on Redis held something else than a message of kombu; it is in the list %r now: %r",
+            self._prefixed(aside),
+            item[:200],
+        )
+
+    def keys_of(self: Any, payload: Any, exchange: str, routing_key: str) -> list[str]:
+        """The lists into which a message is put."""
+        for holder, name in ((payload, "headers"), (payload["properties"], "delivery_info")):
+            if isinstance(holder.get(name), dict):
+                holder[name]["redelivered"] = True
+        priority = self._get_message_priority(payload, reverse=False)
+        # Without bindings (which anybody can remove) its routing key is the name of its queue, as Celery names them.
+        queues = self._lookup(exchange, routing_key) or [routing_key]
+        return [self._q_for_pri(queue, priority) for queue in queues]
+
+    # --- the server ---
+
+    def run(self: Any, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """Run a script; keys are given without the prefix of all keys."""
+        client = redis.Redis(connection_pool=self.pool)  # not kombu's, which prefixes some of the keys of some commands
+        prefixed = [self._prefixed(key) for key in keys]
+        try:
+            return client.evalsha(scripts.sha(script), len(keys), *prefixed, *arguments)
+        except NoScriptError:
+            return client.eval(script, len(keys), *prefixed, *arguments)
+
+    def _prefixed(self: Any, key: str) -> str:
+        return f"{self.global_keyprefix}{key}"
+
+    def close(self: Any) -> None:
+        if self._in_poll and self._asked == "wait":
+            self._in_poll = None  # kombu would wait for the answer, and there is nothing in it
+        super().close()  # type: ignore[misc]
+
+
+class Channel(_Channel, stock.Channel):  # type: ignore[misc]
+    """A channel to one server."""
+
+
+class SentinelChannel(_Channel, stock.SentinelChannel):  # type: ignore[misc]
+    """A channel to the server that sentinels name."""
+
+    from_transport_options = stock.SentinelChannel.from_transport_options
+
+
+class Poller(stock.MultiChannelPoller):  # type: ignore[misc]
+    """Watches the connections of channels, and keeps what the channels hold."""
+
+    def maybe_restore_messages(self) -> None:
+        self.keep()
+        super().maybe_restore_messages()
+
+    def keep(self) -> None:
+        for channel in list(self._channels):
+            if isinstance(channel.qos, QoS):
+                try:
+                    channel.qos.keep()
+                except channel.connection_errors as error:
+                    logger.debug("messages are not kept this time: %s", error)
+
+
+class _Transport:
+    """What is different in a transport."""
+
+    def __init__(self: Any, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.cycle = Poller()
+        self.noted: set[str] = set()
+
+    def register_with_event_loop(self: Any, connection: Any, loop: Any) -> None:
+        super().register_with_event_loop(connection, loop)  # type: ignore[misc]
+        before = getattr(self.cycle, "_keep_timer", None)
+        if before is not None:
+            before.cancel()
+        timeout = connection.client.transport_options.get("visibility_timeout", Channel.visibility_timeout)
+        keep: Callable[[], None] = self.cycle.keep
+        self.cycle._keep_timer = loop.call_repeatedly(min(10.0, timeout / 4), keep)
+
+
+class Transport(_Transport, stock.Transport):  # type: ignore[misc]
+    """For `redis://` and `rediss://`."""
+
+    Channel = Channel
+
+
+class SentinelTransport(_Transport, stock.SentinelTransport):  # type: ignore[misc]
+    """For `sentinel://`."""
+
+    Channel = SentinelChannel
