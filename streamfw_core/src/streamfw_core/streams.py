@@ -180,7 +180,7 @@ class Streams:
             return self._serializers[key]
 
     def prepare(self, *feed_classes: type[Feed]) -> None:
-        """Make the schema of these feed classes, where their storages have one; may be repeated."""
+        """Make the schema of these feed classes and of the outbox, where their storages have one; may be repeated."""
         # By identity: groups on flat timelines prepare other specs than the storage of the same name that they are on.
         by_storage: dict[int, tuple[Storage, list[FeedSpec]]] = {}
         for feed_class in feed_classes:
@@ -188,6 +188,8 @@ class Streams:
             by_storage.setdefault(id(binding.timelines), (binding.timelines, []))[1].append(binding.spec)
         for storage, specs in by_storage.values():
             storage.prepare(specs)
+        if self.outbox is not None:
+            self.outbox.prepare()
 
     # --- managers ---
 
