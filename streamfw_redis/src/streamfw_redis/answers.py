@@ -37,6 +37,16 @@ class Answers:
                 raise self.failed(value, what)
         return values
 
+    def one(self, call: Call, feed: bytes) -> Any:
+        """The reply to one call that reads a feed.
+
+        :raises StorageError: it did not succeed.
+        """
+        value = self.servers.look(call)
+        if isinstance(value, BaseException):
+            raise self.failed(value, feed.decode())
+        return value
+
     def failed(self, error: BaseException, what: str) -> StorageError:
         if isinstance(error, StorageError):
             return error

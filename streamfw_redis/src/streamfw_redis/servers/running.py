@@ -59,6 +59,18 @@ class Servers(ABC):
             return Replies(values, uncertain=False)
         return self._again(made, values, again, lost=lost)
 
+    def look(self, call: Call) -> Any:
+        """The reply to one call that writes nothing, or the error: `run` without what it takes to send many."""
+        values: list[Any]
+        try:
+            pool, _ = self._route(call, None)
+            values = _replies(pool, (call,))
+        except (RedisError, OSError) as unknown:
+            values = [unknown]
+        if isinstance(values[0], BaseException):
+            values = self._again((call,), values, [0], lost=False).values
+        return values[0]
+
     def _again(self, calls: Sequence[Call], values: list[Any], again: list[int], *, lost: bool) -> Replies:
         """Send again what failed and may pass: at once the first time and after redirections, else after a pause."""
         deadline = time.monotonic() + self.options.retry_for
@@ -196,16 +208,21 @@ def ask(pool: Pool, calls: Iterable[Call]) -> list[Any]:
 
     :raises RedisError: one failed.
     """
+    values = _replies(pool, calls)
+    for value in values:
+        if isinstance(value, BaseException):
+            raise value
+    return values
+
+
+def _replies(pool: Pool, calls: Iterable[Call]) -> list[Any]:
+    """The replies of one server, with the errors among them."""
     line, number = Line(pool), 0
     try:
         for call in calls:
             line.send(call.by_hash())
             number += 1
         line.flush()
-        values = [line.receive() for _ in range(number)]
+        return [line.receive() for _ in range(number)]
     finally:
         line.end()
-    for value in values:
-        if isinstance(value, BaseException):
-            raise value
-    return values
