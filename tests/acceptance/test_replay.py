@@ -202,7 +202,7 @@ class Wrong(MemoryStorage):
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
         pages = super().read(spec, queries)
         return [
-            Page(page.entries[:-1], page.payloads[:-1]) if int(query.owner) % 2 and page.payloads else page
+            Page(page.ids[:-1], page.payloads[:-1]) if int(query.owner) % 2 and page.payloads else page
             for query, page in zip(queries, pages, strict=True)
         ]
 

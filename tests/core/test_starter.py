@@ -104,7 +104,7 @@ queries = st.builds(
 def shown(storage: Storage, spec: FeedSpec, some_queries: Sequence[Query]) -> Any:
     """All that can be seen of a storage."""
     every = [*(Query(owner) for owner in OWNERS), *some_queries]
-    pages = [([*page.entries], [*(page.payloads or ())]) for page in storage.read(spec, every)]
+    pages = [([*page.ids], [*page.stamps], [*(page.payloads or ())]) for page in storage.read(spec, every)]
     searched = [0, 1, 2, 3, 4, 5, 6, MAX_ID - 1, MAX_ID]
     places = [[*storage.locate(spec, query, searched)] for query in every]
     return pages, places, storage.stats(spec, every), [*storage.load("activities", searched)]
@@ -254,7 +254,7 @@ def test_an_update_between_the_look_up_and_the_commit_reaches_the_put(storage: S
 
     storage.before_commit = remember_now
     storage.write(INLINE, [put(7, 5)])
-    assert storage.read(INLINE, [Query("a")]) == [Page([Entry(7, 5, b"new")], [b"new"])]
+    assert storage.read(INLINE, [Query("a")]) == [Page([7], [b"new"], [5])]
 
 
 def test_a_flush_in_between_leaves_no_entry_without_a_head(storage: SortedRows) -> None:

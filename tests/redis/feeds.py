@@ -103,4 +103,4 @@ def ids_of(storage: RedisStorage, owner: str, of: FeedSpec = SPEC) -> list[int]:
 
 def numbers_of(storage: RedisStorage, owners: Sequence[str], of: FeedSpec = SPEC) -> list[list[int]]:
     pages = storage.read(of, [Query(owner) for owner in owners])
-    return [[entry.id & 0xFFFF_FFFF for entry in page.entries] for page in pages]
+    return [[id & 0xFFFF_FFFF for id in page.ids] for page in pages]

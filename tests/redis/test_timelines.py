@@ -12,7 +12,7 @@ from streamfw_core.clock import next_stamp
 from streamfw_core.errors import ArgumentError, StorageError
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage import Entry, FeedSpec, Query, Removal, Stats, Write
-from streamfw_redis.packing import LONG, MAX_STAMP, MIDDLE, SHORT, entries_of
+from streamfw_redis.packing import LONG, MAX_STAMP, MIDDLE, SHORT, ids_of, stamps_of
 from streamfw_redis.storage import RedisStorage, create
 
 from tests.services.redis import Server
@@ -243,6 +243,7 @@ def test_an_entry_takes_few_bytes_where_it_was_published_when_it_happened_or_sec
         put(storage, LONG_FEED, owner, *entries)
         stored = client.lrange(f"{storage.options.prefix}f:long:{owner}", 0, -1)
         assert [len(element) for element in stored] == [size] * len(entries)
-        assert entries_of(stored) == entries
+        ids = ids_of(stored)
+        assert [*zip(ids, stamps_of(stored, ids), strict=True)] == [entry[:2] for entry in entries]
     put(storage, LONG_FEED, "all", *short, *middle, *long)
     assert storage.read(LONG_FEED, [Query("all")])[0].entries == [*short, *middle, *long][::-1]

@@ -7,7 +7,6 @@ from itertools import groupby
 from struct import Struct
 
 from streamfw_core.errors import ArgumentError
-from streamfw_core.storage import Entry
 
 __all__ = [
     "LONG",
@@ -15,9 +14,10 @@ __all__ = [
     "MIDDLE",
     "SHORT",
     "bulk",
-    "entries_of",
+    "ids_of",
     "pack_id",
     "pack_stamp",
+    "stamps_of",
     "unpack_id",
     "unpack_stamp",
 ]
@@ -54,25 +54,26 @@ def unpack_stamp(data: bytes) -> int:
     return int(_stamp.unpack(data)[0])
 
 
-def entries_of(elements: Sequence[bytes]) -> list[Entry]:
-    """:raises ValueError: one of them is not ours."""
-    # A page is read more often than anything else, and nearly always all of it is short; Entry(...) takes twice as long.
-    new, number_of = tuple.__new__, int.from_bytes
-    if {*map(len, elements)} == {SHORT}:
-        return [
-            new(Entry, (number >> 16, (number >> 80) * 1000 + (number & 0xFFFF), None, None, None))
-            for number in [number_of(data, "big") for data in elements]
-        ]
-    return [*map(_entry_of, elements)]
+def ids_of(elements: Sequence[bytes]) -> list[int]:
+    """:raises ValueError: one of the elements is not ours."""
+    # A page is read more often than anything else, and nearly always all of it is short.
+    if {*map(len, elements)} <= {SHORT}:
+        return [number >> 16 for number in map(int.from_bytes, elements)]
+    return [*map(_id_of, elements)]
 
 
-def _entry_of(data: bytes) -> Entry:
-    if len(data) == LONG:
-        return Entry(int.from_bytes(data[:16], "big"), int.from_bytes(data[16:], "big"))
-    if len(data) not in {SHORT, MIDDLE}:
+def stamps_of(elements: Sequence[bytes], ids: Sequence[int]) -> list[int]:
+    """Of elements that have these ids."""
+    return [
+        int.from_bytes(data[16:], "big") if len(data) == LONG else (id >> 64) * 1000 + int.from_bytes(data[14:], "big")
+        for data, id in zip(elements, ids, strict=True)
+    ]
+
+
+def _id_of(data: bytes) -> int:
+    if len(data) not in {SHORT, MIDDLE, LONG}:
         raise ValueError(f"{len(data)} bytes are not an entry of a timeline, which has {SHORT}, {MIDDLE} or {LONG}")
-    id = int.from_bytes(data[:14], "big")
-    return Entry(id, (id >> 64) * 1000 + int.from_bytes(data[14:], "big"))
+    return int.from_bytes(data[: 16 if len(data) == LONG else 14], "big")
 
 
 def bulk(texts: Iterable[bytes]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 from attrs import define
@@ -12,7 +13,7 @@ from streamfw_core.storage import Change, Entry, FeedSpec, Outcome, Page, Query,
 
 from streamfw_redis.answers import Answers
 from streamfw_redis.keys import PAYLOADS, TIMELINE, Keys, ends_of
-from streamfw_redis.packing import bulk, bulk_between, entries_of, pack_id, pack_stamp, unpack_id
+from streamfw_redis.packing import bulk, bulk_between, ids_of, pack_id, pack_stamp, stamps_of, unpack_id
 from streamfw_redis.scripts import Call, call, script
 
 __all__ = ["Timelines", "Written", "bounds", "by_bucket", "lifetime"]
@@ -61,7 +62,7 @@ class Timelines:
         together = not self.keys.buckets
         hydrate = next((query.hydrate for query in queries if query.hydrate is not None), None) if together else None
         start = b"" if hydrate is None else self.keys.records(hydrate.encode())
-        found = self._ask(spec, queries, lambda bucket, some: self._read_call(spec, bucket, some, start))
+        found = self._ask(spec, queries, partial(self._read_call, spec, start))
         return [self._page(spec, query, reply) for query, reply in zip(queries, found, strict=True)]
 
     def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, stamp: int, ttl: float) -> int | None:
@@ -110,9 +111,9 @@ class Timelines:
         return found
 
     def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
-        def make(bucket: int, some: Sequence[Query]) -> Call:
+        def make(bucket: int, feeds: Sequence[bytes], some: Sequence[Query]) -> Call:
             start = self.keys.start(bucket) + TIMELINE
-            keys = [start + self._key(spec, query.owner) for query in some]
+            keys = [start + feed for feed in feeds]
             return call(COUNT, bucket, keys, [b"%d" % spec.keep, *(end for query in some for end in bounds(query))])
 
         return [Stats(int(count)) for count in self._ask(spec, queries, make)]
@@ -132,32 +133,40 @@ class Timelines:
     def _key(self, spec: FeedSpec, owner: str) -> bytes:
         return spec.key(owner).encode()
 
-    def _ask(self, spec: FeedSpec, queries: Sequence[Query], make: Callable[[int, Sequence[Query]], Call]) -> list[Any]:
-        """One answer for each query, asked with one call for each bucket."""
-        if len(queries) == 1:
-            bucket = self.keys.bucket_of_feed(self._key(spec, queries[0].owner)) if self.keys.buckets else 0
-            return list(self.answers.all((make(bucket, queries),), spec.key(queries[0].owner))[0])
+    def _ask(
+        self, spec: FeedSpec, queries: Sequence[Query], make: Callable[[int, Sequence[bytes], Sequence[Query]], Call]
+    ) -> Sequence[Any]:
+        """One answer for each query, asked with one call for each bucket.
+
+        :param make: the call of a bucket; it gets the keys of the feeds beside the queries.
+        """
+        feeds = [self._key(spec, query.owner) for query in queries]
+        if len(feeds) == 1:
+            found: Sequence[Any] = self.answers.one(make(self.keys.bucket_of_feed(feeds[0]), feeds, queries), feeds[0])
+            return found
         groups: dict[int, list[int]] = {}
-        for index, query in enumerate(queries):
-            groups.setdefault(self.keys.bucket_of_feed(self._key(spec, query.owner)), []).append(index)
-        calls = [make(bucket, [queries[index] for index in indexes]) for bucket, indexes in groups.items()]
+        for index, feed in enumerate(feeds):
+            groups.setdefault(self.keys.bucket_of_feed(feed), []).append(index)
+        calls = [
+            make(bucket, [feeds[index] for index in some], [queries[index] for index in some])
+            for bucket, some in groups.items()
+        ]
         answers: list[Any] = [None] * len(queries)
         for indexes, reply in zip(groups.values(), self.answers.all(calls, f"feeds of {spec.name!r}"), strict=True):
             for index, answer in zip(indexes, reply, strict=True):
                 answers[index] = answer
         return answers
 
-    def _read_call(self, spec: FeedSpec, bucket: int, queries: Sequence[Query], records: bytes) -> Call:
+    def _read_call(
+        self, spec: FeedSpec, records: bytes, bucket: int, feeds: Sequence[bytes], queries: Sequence[Query]
+    ) -> Call:
         start = self.keys.start(bucket)
-        owners = [self._key(spec, query.owner) for query in queries]
-        keys = [start + TIMELINE + owner for owner in owners]
+        keys = [start + TIMELINE + feed for feed in feeds]
         if spec.inline:
-            keys += [start + PAYLOADS + owner for owner in owners]
-        arguments = [b"%d" % spec.keep, b"1" if spec.inline else b"0", records]
-        for query in queries:
-            stop = b"" if query.stop is None else b"%d" % query.stop
-            arguments += [b"%d" % query.start, stop, *bounds(query), b"1" if query.oldest_first else b"0"]
-        return call(READ, bucket, keys, arguments)
+            keys += [start + PAYLOADS + feed for feed in feeds]
+        parts = [bulk((b"%d" % len(keys), *keys)), _reading(spec.keep, spec.inline, records)]
+        parts += [_window(*query[1:6]) for query in queries]
+        return Call(READ, 1 + len(keys) + 3 + 5 * len(queries), b"".join(parts), bucket)
 
     def _page(self, spec: FeedSpec, query: Query, reply: Any) -> Page:
         elements, stored = reply
@@ -165,19 +174,17 @@ class Timelines:
             elements.reverse()
             stored.reverse()
         try:
-            entries = entries_of(elements)
+            ids = ids_of(elements)
         except ValueError as error:
             raise self.answers.malformed(spec.key(query.owner), str(error)) from error
         if spec.inline:
-            payloads = [None if value is None else value[8:] for value in stored]
-            kept = [entry._replace(payload=payload) for entry, payload in zip(entries, payloads, strict=True)]
-            return Page(kept, payloads)
+            return Page(ids, [None if value is None else value[8:] for value in stored], stamps_of(elements, ids))
         if query.hydrate is None:
-            return Page(entries, [None] * len(entries))
+            return Page(ids, [None] * len(ids), stamps_of(elements, ids))
         if self.keys.buckets:
-            return Page(entries, None)
+            return Page(ids, None)
         # What was removed, or is not ours, is no activity.
-        return Page(entries, [value[17:] if value and value[0] == ACTIVITY else None for value in stored])
+        return Page(ids, [value[17:] if value and value[0] == ACTIVITY else None for value in stored])
 
     def _clear_call(
         self, spec: FeedSpec, owner: str, keep: int, stamp: int, ttl: float, start: bytes, last: bytes
@@ -264,6 +271,20 @@ class Written:
             self.failures,
             self.changes if report else {},
         )
+
+
+@lru_cache
+def _reading(keep: int, inline: bool, records: bytes) -> bytes:
+    """What all pages of a feed class are asked for with, packed."""
+    return bulk((b"%d" % keep, b"1" if inline else b"0", records))
+
+
+@lru_cache
+def _window(start: int, stop: int | None, lower: int, upper: int, oldest_first: bool) -> bytes:
+    """Which entries a query wants, packed: most readers want the first page."""
+    asked = Query("", start, stop, lower, upper)
+    ends = [b"%d" % start, b"" if stop is None else b"%d" % stop, *bounds(asked)]
+    return bulk((*ends, b"1" if oldest_first else b"0"))
 
 
 def bounds(query: Query) -> tuple[bytes, bytes]:

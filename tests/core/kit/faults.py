@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 from streamfw_core.errors import StorageError
@@ -72,7 +72,7 @@ class LosesTieOrder(PlainStorage):
     """Entries of one millisecond come in any order."""
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
-        return [_by(page, lambda entry: (-(entry.id >> 64), entry.id)) for page in pages(self, spec, queries)]
+        return [_by(page, lambda one: (-(one >> 64), one)) for page in pages(self, spec, queries)]
 
 
 @breaks("C2")
@@ -147,10 +147,7 @@ class OffsetsFromTheNewest(PlainStorage):
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
         found = pages(self, spec, [query._replace(oldest_first=False) for query in queries])
-        return [
-            _by(page, lambda entry: entry.id) if query.oldest_first else page
-            for query, page in zip(queries, found, strict=True)
-        ]
+        return [_by(page, int) if query.oldest_first else page for query, page in zip(queries, found, strict=True)]
 
 
 @breaks("C3")
@@ -189,8 +186,8 @@ class HandsOutItsOwnList(PlainStorage):
         found = []
         for query, page in zip(queries, pages(self, spec, queries), strict=True):
             mine = self.__dict__.setdefault("lists", {}).setdefault((spec.namespace, query.owner), [])
-            mine[:] = page.entries
-            found.append(Page(mine, page.payloads))
+            mine[:] = page.ids
+            found.append(page._replace(ids=mine))
         return found
 
 
@@ -585,7 +582,7 @@ class HydratesTheWrongEntries(PlainStorage):
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
         return [
-            Page(page.entries, [*(page.payloads or ())][1:] + [None] * bool(page.entries)) if query.hydrate else page
+            page._replace(payloads=[*(page.payloads or ())][1:] + [None] * bool(page.ids)) if query.hydrate else page
             for query, page in zip(queries, pages(self, spec, queries), strict=True)
         ]
 
@@ -597,9 +594,8 @@ class DropsEntriesWithoutRecord(PlainStorage):
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
         found = []
         for query, page in zip(queries, pages(self, spec, queries), strict=True):
-            both = zip(page.entries, page.payloads or (), strict=True)
-            kept = [(entry, payload) for entry, payload in both if payload is not None or not query.hydrate]
-            found.append(Page([entry for entry, _ in kept], [payload for _, payload in kept]))
+            kept = [at for at, payload in enumerate(page.payloads or ()) if payload is not None or not query.hydrate]
+            found.append(_picked(page, kept))
         return found
 
 
@@ -821,10 +817,13 @@ class MovesInsteadOfCopying(PlainStorage):
 # --- helpers ----------------------------------------------------------------------------------------------------
 
 
-def _by(page: Page, key: Callable[[Entry], object]) -> Page:
-    payloads = page.payloads if page.payloads is not None else [None] * len(page.entries)
-    ordered = sorted(zip(page.entries, payloads, strict=True), key=lambda both: key(both[0]))  # type: ignore[arg-type,return-value]
-    return Page([entry for entry, _ in ordered], [payload for _, payload in ordered])
+def _by(page: Page, key: Callable[[int], Any]) -> Page:
+    return _picked(page, sorted(range(len(page.ids)), key=lambda at: key(page.ids[at])))
+
+
+def _picked(page: Page, places: Sequence[int]) -> Page:
+    ids, payloads, stamps = page.ids, page.payloads or (), page.stamps
+    return Page([ids[at] for at in places], [payloads[at] for at in places], [stamps[at] for at in places])
 
 
 def _with_ids(writes: Sequence[Write], of: Callable[[int], int]) -> list[Write]:

@@ -141,9 +141,9 @@ class PlainStorage:
 
     def page(self, entries: list[Entry], hydrate: str | None) -> Page:
         if hydrate is None:
-            return Page(entries, [entry.payload for entry in entries])
+            return Page.of(entries, [entry.payload for entry in entries])
         records = [self.records[hydrate].get(entry.id) for entry in entries]
-        return Page(entries, [None if record is None else record.payload for record in records])
+        return Page.of(entries, [None if record is None else record.payload for record in records])
 
     def locate(self, spec: FeedSpec, query: Query, ids: Sequence[int]) -> list[int | None]:
         with self.lock:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from attrs import define, field
-from streamfw_core.storage import Entry, Record
+from streamfw_core.storage import Record
 
 
 @define
@@ -46,13 +46,13 @@ class Records:
             self.by_id[record.id] = known._replace(payload=record.payload)
             self._updated[record.id] = record.stamp
 
-    def payloads(self, entries: Sequence[Entry]) -> list[bytes | None]:
-        """The payload of each entry's activity; None where there is none."""
+    def payloads(self, ids: Sequence[int]) -> list[bytes | None]:
+        """The payload of each activity; None where there is none."""
         by_id = self.by_id
         try:
-            return [by_id[entry[0]][2] for entry in entries]
+            return [by_id[id][2] for id in ids]
         except KeyError:
-            return [by_id[entry[0]][2] if entry[0] in by_id else None for entry in entries]
+            return [by_id[id][2] if id in by_id else None for id in ids]
 
     def _forget(self) -> None:
         while self._removed and self._removed[0][0] <= time.monotonic():

@@ -215,11 +215,10 @@ class MemoryStorage:
 
     def _page(self, entries: Sequence[Entry], hydrate: str | None) -> Page:
         if hydrate is None:
-            return Page(entries, [entry.payload for entry in entries])
+            return Page.of(entries, [entry.payload for entry in entries])
+        ids = [entry.id for entry in entries]
         records = self._records.get(hydrate)
-        if records is None:
-            return Page(entries, [None] * len(entries))
-        return Page(entries, records.payloads(entries))
+        return Page(ids, [None] * len(ids) if records is None else records.payloads(ids))
 
 
 def _joined(one: Change | None, other: Change) -> Change:

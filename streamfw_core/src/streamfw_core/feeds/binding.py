@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from attrs import field, frozen
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from streamfw_core.storage.protocol import CopyStorage
 
 __all__ = ["Binding", "Found"]
-
-_id_of_entry: Callable[[Entry], int] = itemgetter(0)
 
 
 class Found(NamedTuple):
@@ -229,18 +226,17 @@ class Binding:
     def _hydrated(self, page: Page) -> Page:
         if self.activities is None or (page.payloads is not None and self.activities is self.timelines):
             return page
-        records = self.activities.load(self.records, [entry.id for entry in page.entries])
-        return Page(page.entries, [None if record is None else record.payload for record in records])
+        records = self.activities.load(self.records, page.ids)
+        return Page(page.ids, [None if record is None else record.payload for record in records])
 
     def _decode(self, owner: str, page: Page, skip_broken: bool) -> Found:
-        entries, payloads = page
-        if not entries or payloads is None:
+        ids, payloads, _ = page
+        if not ids or payloads is None:
             return Found([], None, 0)
         # A loop in C over what is nearly always there: an empty payload goes the slow way and is refused there.
         if all(payloads):
             try:
-                activities = self._decode_all(list(map(_id_of_entry, entries)), payloads)
-                return Found(activities, entries[-1][0], len(entries))
+                return Found(self._decode_all(ids, payloads), ids[-1], len(ids))
             except DecodeError:
                 pass
         return self._decode_one_by_one(owner, page, skip_broken)
@@ -249,18 +245,18 @@ class Binding:
         activities: list[Activity] = []
         missing: list[int] = []
         broken: list[DecodeError] = []
-        for entry, data in zip(page.entries, page.payloads or (), strict=True):
+        for id, data in zip(page.ids, page.payloads or (), strict=True):
             if data is None:
-                missing.append(entry.id)
+                missing.append(id)
                 continue
             try:
-                activities.append(self.serializer.loads(data, entry.id))
+                activities.append(self.serializer.loads(data, id))
             except DecodeError as error:
-                located = self.located(owner, entry.id, error)
+                located = self.located(owner, id, error)
                 if not skip_broken:
                     raise located from error
                 broken.append(located)
-        return Found(activities, page.entries[-1].id, len(page.entries), missing, broken)
+        return Found(activities, page.ids[-1], len(page.ids), missing, broken)
 
     def located(self, owner: str, id: int, error: DecodeError) -> DecodeError:
         """The error of bytes that are not an activity, with the feed in which they were found."""

@@ -70,7 +70,7 @@ class MarksOnFlat:
         """What was seen and what was read in each feed."""
         queries = [Query(owner) for owner in owners]
         found = [
-            [Marks({entry.id: entry.stamp for entry in page.entries}) for page in self.storage.read(spec, queries)]
+            [Marks(dict(zip(page.ids, page.stamps, strict=True))) for page in self.storage.read(spec, queries)]
             for spec in self.specs
         ] or [[Marks()] * len(owners)] * 2
         return list(zip(*found, strict=True))
@@ -101,5 +101,5 @@ class MarksOnFlat:
         pages = self.storage.read(spec, [Query(owner, lower=id, upper=id) for owner, id in wanted])
         found: dict[str, list[Removal]] = {}
         for (owner, _), page in zip(wanted, pages, strict=True):
-            found.setdefault(owner, []).extend(Removal(entry.id, entry.stamp) for entry in page.entries)
+            found.setdefault(owner, []).extend(map(Removal, page.ids, page.stamps))
         return found

@@ -187,14 +187,27 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Entries of one feed, and beside each the activity's bytes.
+    """Entries of one feed, in columns: what stands at one place in each is of one entry.
 
-    None for one whose record does not exist.
-    `payloads` is None when hydration was asked for and the storage does not do that in `read`; core loads the records then.
+    :param ids: in the order that was asked for.
+    :param payloads: the activities' bytes; None for one whose record does not exist.
+        None altogether when hydration was asked for and the storage does not do that in `read`; core loads the records then.
+    :param stamps: may be left out when hydration was asked for, as activities are made without them.
     """
 
-    entries: Sequence[Entry]
+    ids: Sequence[int]
     payloads: Sequence[bytes | None] | None
+    stamps: Sequence[int] = ()
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], payloads: Sequence[bytes | None] | None) -> Page:
+        """A page of a storage that has entries."""
+        return cls([entry.id for entry in entries], payloads, [entry.stamp for entry in entries])
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The entries, when hydration was not asked for."""
+        return [Entry(*row) for row in zip(self.ids, self.stamps, self.payloads or (), strict=True)]
 
 
 class Stats(NamedTuple):

@@ -123,7 +123,7 @@ class StarterStorage(Partitions):
         for query in queries:
             found = self._select(spec, query)
             entries = [rows.unpack_entry(rows.id_at_end(row.key), row.value).entry for row in found]
-            pages.append(Page(entries, None if query.hydrate is not None else [entry.payload for entry in entries]))
+            pages.append(Page.of(entries, None if query.hydrate is not None else [entry.payload for entry in entries]))
         return pages
 
     def locate(self, spec: FeedSpec, query: Query, ids: Sequence[int]) -> list[int | None]:

@@ -35,7 +35,7 @@ class BytesContract(StorageCase):
         for query in (Query("a"), Query("a", oldest_first=True), Query("a", 2, 5)):
             page = self.storage.read(spec, [query])[0]
             check(page.payloads is not None, "C25", "a feed with inline payloads is read without them")
-            found = {entry.id: payload for entry, payload in zip(page.entries, page.payloads or (), strict=True)}
+            found = dict(zip(page.ids, page.payloads or (), strict=True))
             expected = {id: payload for id, payload in zip(ids, PAYLOADS, strict=True) if id in found}
             same(found, expected, "C25", "inline payloads, each beside its entry")
 

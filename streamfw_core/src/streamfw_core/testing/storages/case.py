@@ -125,12 +125,12 @@ class StorageCase(Contract):
     def ids(self, spec: FeedSpec, query: Query | str, storage: Storage | None = None) -> list[int]:
         """The ids that a query (or a whole feed, given its owner) shows."""
         asked = Query(query) if isinstance(query, str) else query
-        return [entry.id for entry in (storage or self.storage).read(spec, [asked])[0].entries]
+        return [*(storage or self.storage).read(spec, [asked])[0].ids]
 
     def payload(self, spec: FeedSpec, owner: str, id: int) -> bytes | None:
         """The bytes that a feed keeps of an entry; None: it does not show it."""
         page = self.storage.read(spec, [Query(owner, lower=id, upper=id)])[0]
-        return None if not page.entries or page.payloads is None else page.payloads[0]
+        return None if not page.ids or page.payloads is None else page.payloads[0]
 
     def counted(self, actual: int | None, expected: int, words: str) -> None:
         """A count is right, or is None where the storage cannot know (capability `add_counts`)."""

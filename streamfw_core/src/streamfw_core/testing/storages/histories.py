@@ -40,7 +40,7 @@ class HistoriesContract(StorageCase):
         for operation in [*moved, *moved[::3]]:
             self._apply(owner, operation)
         page = self.storage.read(spec, [Query(owner)])[0]
-        found = {entry.id - base: payload for entry, payload in zip(page.entries, page.payloads or (), strict=True)}
+        found = {id - base: payload for id, payload in zip(page.ids, page.payloads or (), strict=True)}
         expected = {id - base: payload for id, payload in model.timeline(moved).items()}
         same([*found], [*expected], "C9", f"what a feed shows after {_told(history)}")
         same(found, expected, "C9", f"payloads after {_told(history)}")
@@ -97,7 +97,7 @@ class HistoriesContract(StorageCase):
             bounds = f"{query.lower - base} to {query.upper - base}"
             words = f"slice [{query.start}:{query.stop}] of ids {bounds} among {sorted(numbers)}"
             within = model.page(shown, 0, None, query.lower, query.upper, oldest_first=query.oldest_first)
-            same([entry.id for entry in page.entries], within[query.start : query.stop], "C3", words)
+            same([*page.ids], within[query.start : query.stop], "C3", words)
             same(stats.entries, len(within), "C3", f"the count for {words}")
             places = [*self.storage.locate(spec, query, within)]
             same(places, [*range(len(within))], "C2", f"positions for {words}")

@@ -100,7 +100,7 @@ class WritingContract(StorageCase):
         self.write(spec, Write(owners[::3], puts=[self.entry(old)]))
         added = self.write(spec, Write(owners, puts=[self.entry(new)])).added
         pages = self.storage.read(spec, [Query(owner) for owner in owners])
-        found = {owner: [entry.id for entry in page.entries] for owner, page in zip(owners, pages, strict=True)}
+        found = {owner: [*page.ids] for owner, page in zip(owners, pages, strict=True)}
         wrong = [
             owner for number, owner in enumerate(owners) if found[owner] != ([new, old] if number % 3 == 0 else [new])
         ]
