@@ -1,0 +1,102 @@
+"""Killing processes, and restarting servers, while others work."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import psutil
+
+from tests.services.program import Program
+from tests.services.workers import Worker
+
+__all__ = ["Chaos"]
+
+
+class Chaos:
+    """A thread that kills with -9 every few seconds, and at given points of the progress restarts servers.
+
+    :param workers: of the task queue: killed as a whole, or one of their processes.
+    :param programs: killed as a whole; one that has ended by itself has done its work.
+    :param restarts: at which share of the progress what is restarted.
+    :param progress: the share that is done, 0 to 1.
+    :param every: seconds between two kills, in the mean.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        workers: Sequence[Worker],
+        programs: Sequence[Worker],
+        restarts: Sequence[tuple[float, str, Callable[[], object]]],
+        progress: Callable[[], float],
+        every: float,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.error: BaseException | None = None
+        self._dice = random.Random(f"chaos {seed}")
+        self._workers, self._programs = workers, programs
+        self._restarts = sorted(restarts, key=lambda restart: restart[0])
+        self._progress, self._every = progress, every
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the killing.
+
+        :raises BaseException: what ended it before.
+        """
+        self._stop.set()
+        self._thread.join()
+        if self.error is not None:
+            raise self.error
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(self._dice.uniform(0.4, 1.6) * self._every):
+                if self._restarts and self._progress() >= self._restarts[0][0]:
+                    _, name, restart = self._restarts.pop(0)
+                    restart()
+                    self.counts[f"{name} restarted"] += 1
+                self._kill_somebody()
+            for _, name, restart in self._restarts:
+                restart()
+                self.counts[f"{name} restarted"] += 1
+        except BaseException as error:  # noqa: BLE001 - told by stop()
+            self.error = error
+
+    def _kill_somebody(self) -> None:
+        running = [program for program in self._programs if program.running]
+        victim = self._dice.choice([*self._workers, *self._workers, *running])
+        if victim in self._workers and self._dice.random() < 0.5:
+            try:
+                victim.kill_one_child()
+            except (TimeoutError, psutil.NoSuchProcess):
+                return
+            self.counts[f"child of {victim.name} killed"] += 1
+            return
+        victim.kill()
+        self.counts[f"{victim.name} killed"] += 1
+        time.sleep(self._dice.uniform(0, 0.5))
+        victim.launch()
+
+
+def kill_and_restart(server: Program, pause: float) -> None:
+    """As after a power failure."""
+    server.kill()
+    time.sleep(pause)
+    server.start()
+
+
+def stop_and_restart(server: Program, pause: float) -> None:
+    """As an administrator does it."""
+    server.stop()
+    time.sleep(pause)
+    server.start()
