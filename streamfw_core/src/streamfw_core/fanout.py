@@ -22,7 +22,7 @@ from streamfw_core.errors import (
 )
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.followers import follower_page, wire_followers
-from streamfw_core.ids import encode_owner, encode_owners
+from streamfw_core.ids import encode_owner
 from streamfw_core.messages import (
     Deliver,
     Fanout,
@@ -33,6 +33,7 @@ from streamfw_core.messages import (
     activity_of,
     decode,
     encode,
+    feed_owners,
 )
 from streamfw_core.queues.protocol import FanoutPriority
 from streamfw_core.queues.retry import MessageFailed
@@ -155,18 +156,19 @@ def _deliver(manager: Manager, message: Deliver) -> None:
     write = _write_of(manager, binding, message, activities)
     if not (write.puts or write.removes or write.updates):
         return
-    owner_of = dict(zip(encode_owners(message.owners), message.owners, strict=True))
-    write = write._replace(owners=list(owner_of))
+    write = write._replace(owners=feed_owners(message.owners))
     with binding.metrics.fanout_timer(feed_class):
         outcome = binding.apply(write, report=feed_class.listens_to_updates())
-    written = [*owner_of.values()]
-    if outcome.failures:
-        written = [owner for encoded, owner in owner_of.items() if encoded not in outcome.failures]
-    binding.metrics.on_fanout(feed_class, message.operation, len(written) * len(message.items))
+    written = len(write.owners) - len(outcome.failures)
+    binding.metrics.on_fanout(feed_class, message.operation, written * len(message.items))
+    # Nearly always nothing failed and nobody listens.
+    odd = outcome.failures or outcome.changes or len(write.owners) < len(message.owners)
+    owner_of = {encode_owner(owner): owner for owner in message.owners} if odd else {}
     for encoded, change in outcome.changes.items():
         _tell(manager, binding, owner_of[encoded], change, activities)
     if written:
-        _announce(manager, binding, written, message.operation)
+        told = [owner_of[encoded] for encoded in write.owners if encoded not in outcome.failures] if odd else None
+        _announce(manager, binding, told or message.owners, message.operation)
     if outcome.failures:
         owners = [owner_of[encoded] for encoded in outcome.failures]
         rest = msgspec.structs.replace(message, owners=owners)

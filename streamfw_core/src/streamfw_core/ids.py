@@ -8,7 +8,6 @@ An activity's `serialization_id` is 48 bits of milliseconds since 1970 and 64 bi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import TypeAlias
@@ -20,11 +19,9 @@ from streamfw_core.errors import IdError, TimeError, given, shown
 __all__ = [
     "MAX_ID",
     "Id",
-    "are_words",
     "decode_owner",
     "digest_of",
     "encode_owner",
-    "encode_owners",
     "make_id",
     "milliseconds",
     "text_of_id",
@@ -40,10 +37,12 @@ DIGEST_BITS = 64
 MAX_MILLISECONDS = 2**48 - 1
 MAX_ID_BYTES = 16_384
 """Longer texts are refused as ids: nothing that names a person is that long."""
+PLAIN = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.~-"
+"""What an owner is encoded with (RFC 3986, unreserved)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+\Z").match
+_PLAIN = re.compile(rf"[{PLAIN.decode()}]+\Z").match
 
 
 def text_of_id(value: object, what: str = "id") -> str:
@@ -95,18 +94,6 @@ def encode_owner(owner: object) -> str:
         return str(owner)
     text = text_of_id(owner, "feed owner")
     return text if _PLAIN(text) else quote(text, safe="")
-
-
-def encode_owners(owners: Sequence[object]) -> list[str]:
-    """`encode_owner` of many."""
-    if are_words(owners):
-        return [*map(str, owners)]
-    return [*map(encode_owner, owners)]
-
-
-def are_words(ids: Sequence[object]) -> bool:
-    """Whether all are integers of 64 bits: nearly always so, and then what is done with thousands takes no loop."""
-    return {*map(type, ids)} == {int} and min(ids) >= -(2**63) and max(ids) < 2**63  # type: ignore[type-var,operator]
 
 
 def decode_owner(encoded: str) -> str:

@@ -14,12 +14,12 @@ Owners travel as they are (integers and texts); activity ids as decimal texts, s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeGuard
 
 import msgspec
 
 from streamfw_core.errors import MessageError, given
-from streamfw_core.ids import MAX_ID, are_words, text_of_id
+from streamfw_core.ids import MAX_ID, MAX_ID_BYTES, PLAIN, encode_owner, text_of_id
 
 if TYPE_CHECKING:
     from streamfw_core.activity import Activity
@@ -31,6 +31,7 @@ VERSION: Final = 1
 
 Operation: TypeAlias = Literal["add", "remove", "update"]
 Owner: TypeAlias = int | str
+Word: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
@@ -165,8 +166,37 @@ def wire_owner(owner: Any, what: str = "user id") -> Owner:
 
 
 def wire_owners(owners: list[Any], what: str = "user id") -> list[Owner]:
-    """Many owners as messages carry them; a list of plain integers and texts is passed on as it is."""
-    return owners if are_words(owners) else [wire_owner(owner, what) for owner in owners]
+    """Many owners as messages carry them."""
+    return _words(owners) or [wire_owner(owner, what) for owner in owners]
+
+
+def feed_owners(owners: list[Owner]) -> list[str]:
+    """Owners of a message as storages get them (see `encode_owner`), each once."""
+    words = _words(owners)
+    if words:
+        # JSON has integers as str() writes them, and is written in a fraction of the time.
+        encoded = encode(words)[1:-1].decode().split(",")
+    elif _are_plain(owners):
+        encoded = owners
+    else:
+        encoded = [*map(encode_owner, owners)]
+    return encoded if len({*(words or encoded)}) == len(encoded) else [*dict.fromkeys(encoded)]
+
+
+def _words(owners: list[Any]) -> list[Any] | None:
+    """The owners if all are integers of 64 bits: nearly always so, and then what is done with thousands takes no loop."""
+    try:
+        return msgspec.convert(owners, list[Word])
+    except msgspec.ValidationError:
+        return None
+
+
+def _are_plain(owners: list[Any]) -> TypeGuard[list[str]]:
+    """Whether all are texts that `encode_owner` leaves as they are."""
+    if {*map(type, owners)} != {str} or not all(owners) or len(max(owners, key=len)) > MAX_ID_BYTES:
+        return False
+    text = "".join(owners)
+    return text.isascii() and not text.encode().translate(None, PLAIN)
 
 
 def _why(data: bytes, error: Exception) -> str:
