@@ -1,0 +1,141 @@
+"""Which app of Celery a queue belongs to, and the queue of an app."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from importlib import import_module
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from celery import Celery, _state
+from streamfw_core.errors import Problem, SettingsError, given
+
+from streamfw_celery.redis_transport import is_stock_redis, transport_for
+
+if TYPE_CHECKING:
+    from streamfw_celery.celery_queue import Options
+
+__all__ = ["check_app", "find_app", "serializer_of"]
+
+logger = logging.getLogger(__name__)
+
+MODULE: Final = "streamfw_celery.tasks"
+OURS: Final = "streamfw"
+
+_PATH: Final = "task_queue.options"
+_EXAMPLE: Final = 'such as "proj.celery:app"'
+_WELCOME: Final = ("json", "auth", "msgpack")
+"""Serializers that run no code, in the order in which they are preferred."""
+
+
+def find_app(options: Options) -> Any:
+    """The app that the options name, else the program's own, else one made from `broker_url`.
+
+    :raises SettingsError: there is none of these, or what `app` names is none.
+    """
+    if isinstance(options.app, str):
+        return _named(options.app)
+    if options.app is not None:
+        return _checked(options.app, given(options.app))
+    own = _of_the_program()
+    if own is not None:
+        if options.broker_url is not None:
+            logger.warning(
+                "broker_url of task_queue.options is not used, as the program has the Celery app %r:"
+                " remove it, or name another app there as `app`",
+                own.main,
+            )
+        return own
+    if options.broker_url is not None:
+        return _made(options.broker_url, options.broker_transport_options, options.visibility_timeout)
+    raise SettingsError(
+        [
+            Problem(
+                f"{_PATH}.app",
+                "no Celery app: the program has configured none, and there is no broker_url to make one from",
+                f'name your app ({_EXAMPLE}), or a broker ("broker_url": "amqp://localhost//")',
+            )
+        ]
+    )
+
+
+def _named(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    if not attribute:
+        raise SettingsError([Problem(f"{_PATH}.app", f"{path!r} is not 'module:attribute'", _EXAMPLE)])
+    try:
+        found = attrgetter(attribute)(import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(
+            [Problem(f"{_PATH}.app", f"{path!r} cannot be imported: {error!r}", f"a Celery app, {_EXAMPLE}")]
+        ) from error
+    return _checked(found, repr(path))
+
+
+def _checked(found: Any, what: str) -> Any:
+    if not isinstance(found, Celery):
+        raise SettingsError([Problem(f"{_PATH}.app", f"{what} is no Celery app", f"a Celery app, {_EXAMPLE}")])
+    return found
+
+
+def _of_the_program() -> Any | None:
+    """The app that is current, also in a thread that the program did not make it in; None: it has made none."""
+    for candidate in (_state._tls.current_app, _state.default_app):  # noqa: SLF001 - asking in public makes one
+        if candidate is not None and _is_own(candidate):
+            return candidate
+    own = [app for app in _state._get_active_apps() if _is_own(app)]  # noqa: SLF001
+    return own[0] if len(own) == 1 else None
+
+
+def _is_own(app: Any) -> bool:
+    """Whether the program made it: not Celery, for want of one, nor this module."""
+    return not (app.main == "default" and not app.set_as_current) and app.main != OURS
+
+
+def _made(broker_url: str, transport_options: Mapping[str, object], visibility_timeout: float) -> Any:
+    app = Celery(OURS, broker=broker_url, include=[MODULE], set_as_current=False)
+    app.conf.update(
+        # Not librabbitmq, which kombu would prefer and which knows no publisher confirms.
+        broker_transport="pyamqp" if broker_url.startswith("amqp:") else transport_for(broker_url),
+        accept_content=["json"],
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": visibility_timeout, **transport_options},
+        task_ignore_result=True,
+        # As many again wait in the worker as it executes: what waits there waits for it alone.
+        worker_prefetch_multiplier=2,
+    )
+    return app
+
+
+def serializer_of(app: Any) -> str:
+    """How messages are written: as the workers of the app accept them.
+
+    :raises SettingsError: they accept nothing that runs no code.
+    """
+    accepted = {*app.conf.accept_content}
+    for name in _WELCOME:
+        if {name, f"application/{name}", f"application/x-{name}", f"application/data+{name}"} & accepted:
+            return name
+    raise SettingsError(
+        [
+            Problem(
+                f"{_PATH}.app",
+                f"the Celery app {app.main!r} accepts only {', '.join(sorted(map(str, accepted)))}",
+                "add 'json' to its accept_content",
+            )
+        ]
+    )
+
+
+def check_app(app: Any) -> None:
+    """Say what of the app's own configuration may lose messages. Nothing connects."""
+    connection = app.connection_for_write()
+    ours = transport_for(str(app.conf.broker_write_url or ""))
+    if ours is not None and is_stock_redis(connection):
+        logger.warning(
+            "the Celery app %r uses kombu's transport for Redis, which loses a message when a worker is killed while"
+            " it fetches it: set broker_transport = %r in the configuration of the app",
+            app.main,
+            ours,
+        )
