@@ -6,6 +6,7 @@ import logging
 import random
 
 from attrs import frozen
+from streamfw_core.errors import MessageError
 from streamfw_core.queues import FanoutPriority, Handler, delivering
 from streamfw_core.queues.retry import MessageFailed
 
@@ -50,12 +51,15 @@ def attempt(
     :param number: of the attempt, from 1.
     """
     rest, retriable = message, True
+    error: BaseException
     try:
         with delivering(id, priority, number):
             handler(message)
         return Done()
     except MessageFailed as failed:
         rest, retriable, error = failed.rest, failed.retriable, failed.__cause__ or failed
+    except MessageError as hopeless:
+        retriable, error = False, hopeless
     except Exception as unexpected:  # noqa: BLE001 - whatever it is, the message must neither be lost nor stop the worker
         error = unexpected
     if retriable and number < retries.attempts:

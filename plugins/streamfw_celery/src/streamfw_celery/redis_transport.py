@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty
 from time import monotonic
 from typing import Any, Final, Literal
@@ -105,6 +106,15 @@ class QoS(stock.QoS):  # type: ignore[misc]
         limit = [self.visibility_timeout, num or MAX_RESTORED]
         for tag in self.channel.run(scripts.OVERDUE, [self.unacked_index_key], limit):
             self.restore_by_tag(bytes_to_str(tag))
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """Give back what is held; where the server does not answer, that happens after the visibility timeout."""
+        try:
+            for tag in list(self._delivered):
+                self.restore_by_tag(tag)
+        except self.channel.connection_errors as error:
+            logger.info("%d messages come back when their visibility timeout ends: %s", len(self._delivered), error)
+        self._delivered.clear()
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
         """Put one back into its queue, if nobody else did.
@@ -209,7 +219,7 @@ class _Channel:
             self._give_up(queue)
             raise Empty
         self._queue_cycle.rotate(queue)
-        self.connection._deliver(self._opened(item, self._tag, queue), queue)
+        self.connection._deliver(self._opened(item, self._tag, queue), queue)  # noqa: SLF001 - as kombu's own does
         return True
 
     def _answer(self: Any, **options: Any) -> Any:
@@ -251,9 +261,7 @@ class _Channel:
     def _get(self: Any, queue: str, no_ack: bool = False) -> Any:
         tag, keys = uuid4().hex, [self._q_for_pri(queue, priority) for priority in self.priority_steps]
         name = "" if no_ack or not self.ack_emulation else dumps(queue)
-        answer = self.run(
-            scripts.TAKE, [self.unacked_key, self.unacked_index_key, *keys], [tag, *(name for _ in keys)]
-        )
+        answer = self.run(scripts.TAKE, [self.unacked_key, self.unacked_index_key, *keys], [tag, *(name for _ in keys)])
         with self.conn_or_acquire() as client:
             self._maybe_update_queues_expire(client, queue)
         if answer is None:
@@ -333,8 +341,11 @@ class _Channel:
         return f"{self.global_keyprefix}{key}"
 
     def close(self: Any) -> None:
-        if self._in_poll and self._asked == "wait":
-            self._in_poll = None  # kombu would wait for the answer, and there is nothing in it
+        self._closing = True
+        if self._in_poll and self._asked == "take":
+            with suppress(Empty, *self.connection_errors):
+                self._brpop_read()
+        self._in_poll = None  # kombu would wait for the answer of a wait too, and there is nothing in it
         super().close()  # type: ignore[misc]
 
 
@@ -350,6 +361,8 @@ class SentinelChannel(_Channel, stock.SentinelChannel):  # type: ignore[misc]
 
 class Poller(stock.MultiChannelPoller):  # type: ignore[misc]
     """Watches the connections of channels, and keeps what the channels hold."""
+
+    keep_timer: Any = None
 
     def maybe_restore_messages(self) -> None:
         self.keep()
@@ -374,12 +387,11 @@ class _Transport:
 
     def register_with_event_loop(self: Any, connection: Any, loop: Any) -> None:
         super().register_with_event_loop(connection, loop)  # type: ignore[misc]
-        before = getattr(self.cycle, "_keep_timer", None)
-        if before is not None:
-            before.cancel()
+        if self.cycle.keep_timer is not None:
+            self.cycle.keep_timer.cancel()
         timeout = connection.client.transport_options.get("visibility_timeout", Channel.visibility_timeout)
         keep: Callable[[], None] = self.cycle.keep
-        self.cycle._keep_timer = loop.call_repeatedly(min(10.0, timeout / 4), keep)
+        self.cycle.keep_timer = loop.call_repeatedly(min(10.0, timeout / 4), keep)
 
 
 class Transport(_Transport, stock.Transport):  # type: ignore[misc]
