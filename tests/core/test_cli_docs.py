@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
 import shlex
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
 from streamfw_core.cli import main as cli
+from streamfw_core.cli.worker_logging import TaskFormatter
+from streamfw_core.queues import FanoutPriority, delivering
+from streamfw_core.queues.tasks import executing
+
+from tests.core.folder_queue import FolderQueue, write_program
+from tests.services.fixtures import start_worker
+from tests.services.workers import Worker
+
+__all__ = ["start_worker"]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ streamfw (.*)$", PAGE, re.MULTILINE)
@@ -23,9 +36,53 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("events.txt").write_text("105232 298960 1341100972 MT\n")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FolderQueue]:
+    """The task queue of a program, with the dead letters that the page speaks of."""
+    monkeypatch.setenv("STREAMFW_SETTINGS", "documented_program:STREAMFW")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    queue = write_program(tmp_path, "documented_program", outbox="default")
+    for id in ("5f3c", "77aa", "91d0"):
+        queue.bury(id, b"{}", FanoutPriority.LOW, "gone")
+    yield queue
+    sys.modules.pop("documented_program", None)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if not command.startswith(("queue", "worker"))])
 def test_every_command_runs(command: str) -> None:
     assert cli.main(shlex.split(command)) == 0
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("queue")])
+@pytest.mark.usefixtures("queue")
+def test_every_command_of_queues_runs(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert cli.main(shlex.split(command)) == 0
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("worker")])
+@pytest.mark.usefixtures("queue")
+def test_every_worker_runs_until_it_is_told_to_stop(command: str, start_worker: Callable[..., Worker]) -> None:
+    worker = start_worker(
+        [sys.executable, "-m", "streamfw_core", *shlex.split(command)], ready="ready: queue folder", cwd=Path.cwd()
+    )
+    worker.stop()
+
+
+def test_the_line_of_a_log_is_a_workers() -> None:
+    shown = re.search(r"```text\n(2026-.*\n)```", PAGE)
+    assert shown is not None
+    fields = re.search(r"\[(.*)\]", shown[1])
+    assert fields is not None
+    told = dict(field.split("=") for field in fields[1].split())
+    record = logging.LogRecord("app.feeds", logging.INFO, __file__, 1, "hello", None, None)
+    with (
+        delivering(told["task_id"], FanoutPriority.HIGH),
+        executing(correlation_id=told["correlation_id"], kind=told["kind"], manager=told["manager"], feed=told["feed"]),
+    ):
+        line = TaskFormatter().format(record)
+    assert line.endswith(shown[1].partition(" 4711 ")[2].rstrip())
 
 
 def test_the_feed_is_the_demos(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,9 +113,17 @@ def test_the_verification_is_the_replays(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_every_option_is_documented() -> None:
-    context = click.Context(cli.streamfw)
-    for name in cli.streamfw.list_commands(context):
-        command = cli.streamfw.get_command(context, name)
-        assert command is not None
+    for command in commands_of(cli.streamfw):
         for parameter in command.params:
-            assert any(f"`{option}" in PAGE or f" {option}" in PAGE for option in parameter.opts), parameter
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                assert any(f"`{option}" in PAGE or f" {option}" in PAGE for option in parameter.opts), parameter
+
+
+def commands_of(group: click.Group) -> Iterator[click.Command]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield command
+        if isinstance(command, click.Group):
+            yield from commands_of(command)

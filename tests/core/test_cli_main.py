@@ -21,11 +21,11 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_alone_it_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     out = capsys.readouterr().out
-    for command in ("demo", "plugins", "replay", "settings"):
+    for command in ("demo", "plugins", "queue", "replay", "settings", "worker"):
         assert f"\n  {command} " in out
 
 
-@pytest.mark.parametrize("command", ["demo", "plugins", "replay", "settings"])
+@pytest.mark.parametrize("command", ["demo", "plugins", "queue", "replay", "settings", "worker"])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert f"Usage: streamfw {command}" in capsys.readouterr().out
@@ -40,7 +40,10 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["dmeo"], "there is no command 'dmeo'; did you mean 'demo'?\n  See: streamfw --help"),
-        (["x"], "there is no command 'x'; there are: demo, plugins, replay, settings\n  See: streamfw --help"),
+        (
+            ["x"],
+            "there is no command 'x'; there are: demo, plugins, queue, replay, settings, worker\n  See: streamfw --help",
+        ),
         (["demo", "--poeple", "5"], None),
         (["demo", "--people", "2"], None),
         (["demo", "more"], "got unexpected extra argument (more)\n  See: streamfw demo --help"),

@@ -35,8 +35,10 @@ class _Commands(click.Group):
     homes: ClassVar[Mapping[str, str]] = {
         "demo": "streamfw_core.cli.demo:demo",
         "plugins": "streamfw_core.cli.plugins:plugins",
+        "queue": "streamfw_core.cli.queue:queue",
         "replay": "streamfw_core.cli.replay.command:replay",
         "settings": "streamfw_core.cli.settings:settings",
+        "worker": "streamfw_core.cli.worker:worker",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

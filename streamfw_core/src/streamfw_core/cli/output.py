@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["ago", "console", "error_console", "megabytes", "print_error", "print_json"]
+__all__ = ["ago", "console", "error_console", "megabytes", "print_error", "print_json", "printable"]
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
@@ -63,3 +63,8 @@ def ago(time: datetime, now: datetime) -> str:
 def megabytes(size: int | None) -> str:
     """`512 MB`; None: the platform does not tell."""
     return "not known on this platform" if size is None else f"{size / 1_000_000:,.0f} MB"
+
+
+def printable(text: str) -> str:
+    """A text of unknown origin in one line, without what a terminal would obey."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

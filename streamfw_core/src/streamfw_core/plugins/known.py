@@ -7,7 +7,7 @@ A backend that is missing here works just as well; only its install hint is less
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -32,10 +32,12 @@ __all__ = [
     "OLD_STORAGE_OPTIONS",
     "OLD_VERBS",
     "OLD_VERBS_VALUE",
+    "WORKER_QUEUE",
     "KnownBackend",
     "OldOption",
     "known_backend",
     "known_scheme",
+    "worker_command",
 ]
 
 
@@ -90,6 +92,33 @@ def known_scheme(kind: Kind, scheme: str) -> KnownBackend | None:
     return known_backend(kind, scheme) or next(
         (known for known in KNOWN if known.kind is kind and scheme in known.schemes), None
     )
+
+
+# --- how the messages of task queues are executed -----------------------------------------------------------
+
+WORKER_QUEUE: Final = "kombu"
+"""The backend whose messages `streamfw worker` executes."""
+
+# Backends with programs of their own for that: the command, the app where the options name none, and the names of queues.
+_WORKERS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
+    {"celery": ("celery -A {app} worker -Q {queues}", "streamfw_celery.app", "streamfw.{priority}")}
+)
+
+
+def worker_command(backend: str, options: Mapping[str, object], priorities: Sequence[str]) -> str | None:
+    """What executes the messages of these priorities instead of `streamfw worker`; None: nothing that is known.
+
+    :param options: `task_queue.options`.
+    """
+    known = _WORKERS.get(backend)
+    if known is None:
+        return None
+    command, app, name = known
+    named = options.get("queues")
+    names = named if isinstance(named, Mapping) else {}
+    queues = ",".join(str(names.get(priority, name.format(priority=priority))) for priority in priorities)
+    given = options.get("app")
+    return command.format(app=given if isinstance(given, str) else app, queues=queues)
 
 
 # --- names of the settings of Stream-Framework --------------------------------------------------------------
