@@ -34,6 +34,8 @@ SETTINGS: Final = "tests.faults.world:settings"
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 VERBS: Final = (Love, Comment, Add)
 TOPICS: Final = 40
+LATE: Final = 0.02
+JITTER: Final = 50
 CHUNK: Final = 60
 PRIORITIES: Final = (FanoutPriority.HIGH, FanoutPriority.NORMAL, FanoutPriority.LOW)
 
@@ -76,14 +78,16 @@ def followers_of(actor: int, world: World | None = None) -> tuple[int, ...]:
 
 
 def activity(number: int, world: World | None = None) -> Activity:
-    """Some share a millisecond, an object, or both."""
+    """One after the other, but for some that happened long before they are published; many share a millisecond."""
     world = world or the_world()
     dice = random.Random(f"activity {world.seed} {number}")
+    actor = dice.randrange(world.users)
+    happened = dice.randrange(number + 1) if dice.random() < LATE else number + dice.randrange(JITTER)
     return Activity(
-        actor=dice.randrange(world.users),
+        actor=actor,
         verb=dice.choice(VERBS),
         object=number,
-        time=BEGIN + timedelta(milliseconds=dice.randrange(world.activities)),
+        time=BEGIN + timedelta(milliseconds=happened),
         extra_context={"topic": dice.randrange(TOPICS)},
     )
 
