@@ -36,7 +36,7 @@ VERBS: Final = (Love, Comment, Add)
 TOPICS: Final = 40
 LATE: Final = 0.02
 JITTER: Final = 50
-CHUNK: Final = 60
+CHUNK: Final = 110
 PRIORITIES: Final = (FanoutPriority.HIGH, FanoutPriority.NORMAL, FanoutPriority.LOW)
 
 
@@ -129,9 +129,9 @@ class FaultsManager(Manager):
     fanout_chunk_size = CHUNK
 
     def get_user_follower_ids(self, user_id: int) -> Mapping[FanoutPriority, Iterator[int]]:
-        """Of every fourth user by all priorities, so that no two chunks take the same way; of others by one."""
+        """Of every eighth user by all priorities, so that no two chunks take the same way; of others by one."""
         followers = followers_of(int(user_id))
-        if int(user_id) % 4:
+        if int(user_id) % 8:
             return {PRIORITIES[int(user_id) % 3]: iter(followers)}
         return {priority: iter(followers[start::3]) for start, priority in enumerate(PRIORITIES)}
 
