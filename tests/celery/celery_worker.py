@@ -102,7 +102,7 @@ def _hang() -> None:
     while time.monotonic() < end:
         try:
             time.sleep(60)
-        except Exception:  # noqa: BLE001, S110
+        except Exception:  # noqa: BLE001
             pass
 
 

@@ -130,7 +130,10 @@ POISON = {
     "arguments that are no text": ({"body": [[5], {}, {}], "headers": OURS}, "MessageError"),
     "too many arguments": ({"body": [["x", "y"], {"z": 1}, None], "headers": OURS}, "MessageError"),
     "half a character": ({"body": [["\ud800"], {}, {}], "headers": OURS}, "MessageError"),
-    "a text that is no message": ({"body": [["no JSON"], {}, {}], "headers": {**OURS, "retries": 7}}, "JSONDecodeError"),
+    "a text that is no message": (
+        {"body": [["no JSON"], {}, {}], "headers": {**OURS, "retries": 7}},
+        "JSONDecodeError",
+    ),
     "no id": ({"body": [["x"], {}, {}], "headers": {"task": "streamfw.execute"}}, "the id of a task"),
     "time limits of another shape": ({"body": [["x"], {}, {}], "headers": {**OURS, "timelimit": 5}}, "two"),
     "a time that is none": ({"body": [["x"], {}, {}], "headers": {**OURS, "eta": "soon"}}, "ETA"),

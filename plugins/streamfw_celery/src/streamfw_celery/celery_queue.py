@@ -93,9 +93,13 @@ class CeleryQueue:
     def _connections(self) -> Connections:
         """Not the pool of the app: that asks RabbitMQ for no confirmations, and goes on in a child after `os.fork()`."""
         patience = self.options.publish_timeout
-        return Connections(
-            lambda: prepared(self.app.connection_for_write(heartbeat=0), patience), name=self.name, patience=patience
-        )
+        # A broker that hangs does not answer when it is left, either.
+        limits = {"read_timeout": patience}
+
+        def connect() -> Any:
+            return prepared(self.app.connection_for_write(heartbeat=0, transport_options=limits), patience)
+
+        return Connections(connect, name=self.name, patience=patience)
 
     @cached_property
     def _dead(self) -> DeadLetters:

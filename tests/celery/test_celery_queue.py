@@ -1,0 +1,454 @@
+"""Publishing through Celery: which app, what is sent, and what a broker that is down means."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import celery
+import pytest
+from celery import _state
+from streamfw_celery.celery_queue import CeleryQueue, queue_of
+from streamfw_celery.wire import TASK
+from streamfw_core.errors import QueueClosed, QueueUnavailable, SettingsError
+from streamfw_core.queues import DeadLetterQueue, FanoutPriority, TaskQueue
+from streamfw_core.storage.protocol import Scope
+
+from streamfw_core import Streams, set_default_streams
+from tests.celery.celery_running import names
+from tests.services.brokers import Broker
+from tests.services.ports import free_port
+
+NOWHERE = "amqp://someone:secret@127.0.0.1:{port}//"
+
+
+@pytest.fixture(autouse=True)
+def _no_apps_of_others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test begins as a program in which nobody has made an app."""
+    import weakref
+
+    monkeypatch.setattr(_state, "_apps", weakref.WeakSet())
+    monkeypatch.setattr(_state, "default_app", None)
+    monkeypatch.setattr(_state._tls, "current_app", None, raising=False)
+    yield
+    set_default_streams(None)
+
+
+@pytest.fixture
+def make_queue() -> Iterator[Callable[..., CeleryQueue]]:
+    made: list[CeleryQueue] = []
+
+    def make(**options: Any) -> CeleryQueue:
+        queue = CeleryQueue("celery", options)
+        queue.bind(lambda _: None)
+        made.append(queue)
+        return queue
+
+    yield make
+    for queue in made:
+        queue.close()
+
+
+def app_of(url: str = "memory://", **conf: Any) -> Any:
+    app = celery.Celery("program", broker=url, set_as_current=False)
+    app.conf.update(conf)
+    return app
+
+
+def fetch(url: str, name: str) -> Any:
+    """The next message of a queue, off it; None: there is none."""
+    with celery.Celery("reader", broker=url, set_as_current=False).connection_for_read() as connection:
+        message = connection.default_channel.basic_get(name, no_ack=True)
+        return message and connection.default_channel.message_to_python(message)
+
+
+# --- which app --------------------------------------------------------------------------------------------------
+
+
+def test_it_is_a_task_queue_that_keeps_dead_letters(make_queue: Callable[..., CeleryQueue]) -> None:
+    queue = make_queue(app=app_of())
+    assert isinstance(queue, TaskQueue)
+    assert isinstance(queue, DeadLetterQueue)
+    assert queue.scope is Scope.SHARED
+    queue.drain()
+
+
+def test_an_app_is_named_by_its_path_or_given(
+    monkeypatch: pytest.MonkeyPatch, make_queue: Callable[..., CeleryQueue]
+) -> None:
+    module: Any = ModuleType("a_program")
+    module.feeds = ModuleType("feeds")
+    module.feeds.app = app_of()
+    monkeypatch.setitem(sys.modules, "a_program", module)
+
+    assert make_queue(app="a_program:feeds.app").app is module.feeds.app
+    assert make_queue(app=module.feeds.app).app is module.feeds.app
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [
+        ("no_colon", "'no_colon' is not 'module:attribute'"),
+        ("no_such_module:app", "cannot be imported"),
+        ("json:no_such_name", "cannot be imported"),
+        ("json:dumps", "'json:dumps' is no Celery app"),
+        (5, "5 (int) is no Celery app"),
+    ],
+)
+def test_what_is_no_app_is_said_with_its_place(app: object, said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        _ = CeleryQueue("celery", {"app": app}).app
+
+    (problem,) = caught.value.problems
+    assert problem.path == "task_queue.options.app"
+    assert said in problem.message
+    assert "proj.celery:app" in problem.hint
+
+
+def test_without_app_and_broker_the_settings_are_wrong() -> None:
+    with pytest.raises(SettingsError, match=r"no Celery app: the program has configured none.*broker_url"):
+        _ = CeleryQueue().app
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(SettingsError, match="broker_ulr"):
+        CeleryQueue("celery", {"broker_ulr": "amqp://"})
+    with pytest.raises(SettingsError, match="publish_timeout"):
+        CeleryQueue("celery", {"publish_timeout": 0})
+
+
+def test_the_current_app_is_found_in_every_thread(make_queue: Callable[..., CeleryQueue]) -> None:
+    own = celery.Celery("program", broker="memory://")
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(make_queue().app))
+    thread.start()
+    thread.join()
+
+    assert make_queue().app is own
+    assert found == [own]
+
+
+def test_an_app_of_a_factory_is_found_when_it_is_the_default(make_queue: Callable[..., CeleryQueue]) -> None:
+    def create() -> Any:
+        app = celery.Celery("flask", broker="memory://", task_cls=celery.Task)
+        app.set_default()
+        return app
+
+    made = create()
+    app_of()
+    assert make_queue().app is made
+
+
+def test_an_app_is_made_from_a_broker_url(make_queue: Callable[..., CeleryQueue]) -> None:
+    assert celery.current_app.main == "default"  # what Celery makes when nobody has made one is nobody's
+
+    app = make_queue(broker_url="redis://localhost/3", visibility_timeout=20).app
+
+    assert app.main == "streamfw"
+    assert app.conf.broker_transport == "streamfw_celery.redis_transport:Transport"
+    assert app.conf.broker_transport_options["visibility_timeout"] == 20
+    app.loader.import_default_modules()
+    assert TASK in app.tasks
+    assert celery.current_app.main == "default"
+
+
+def test_a_broker_url_beside_the_programs_app_is_told_about(
+    make_queue: Callable[..., CeleryQueue], caplog: pytest.LogCaptureFixture
+) -> None:
+    own = celery.Celery("program", broker="memory://")
+
+    assert make_queue(broker_url="amqp://elsewhere//").app is own
+    assert "broker_url of task_queue.options is not used" in caplog.text
+
+
+def test_the_stock_transport_for_redis_is_warned_of_once(
+    make_queue: Callable[..., CeleryQueue], caplog: pytest.LogCaptureFixture
+) -> None:
+    stock = make_queue(app=app_of("redis://localhost/0"))
+    assert stock.app is stock.app
+    assert caplog.text.count("streamfw_celery.redis_transport:Transport") == 1
+    caplog.clear()
+
+    _ = make_queue(app=app_of("redis://localhost/0", broker_transport="streamfw_celery.redis_transport:Transport")).app
+    _ = make_queue(app=app_of("amqp://localhost//")).app
+    assert not caplog.text
+
+
+def test_an_app_that_accepts_only_pickle_is_refused(make_queue: Callable[..., CeleryQueue]) -> None:
+    queue = make_queue(app=app_of(accept_content=["pickle"]))
+
+    with pytest.raises(SettingsError, match=r"accepts only pickle.*accept_content"):
+        queue.enqueue(b"{}", FanoutPriority.HIGH)
+
+
+def test_queues_that_the_app_does_not_make_are_missed(
+    shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
+) -> None:
+    queue = make_queue(app=app_of(shared_broker.url, task_create_missing_queues=False), queues=names())
+
+    with pytest.raises(SettingsError, match=r"has no queue .* and makes none.*task_queues"):
+        queue.enqueue(b"{}", FanoutPriority.HIGH)
+
+
+def test_the_task_comes_with_autodiscovery_and_with_imports() -> None:
+    for app in (app_of(), app_of(imports=["streamfw_celery.tasks"])):
+        app.autodiscover_tasks(["streamfw_celery"])
+        app.loader.import_default_modules()
+        assert TASK in app.tasks
+        assert app.tasks[TASK].acks_late
+        assert not app.tasks[TASK].rate_limit
+
+
+# --- which queue executes in a worker ---------------------------------------------------------------------------
+
+
+def test_a_worker_executes_with_the_streams_of_its_app() -> None:
+    one, other = app_of(), app_of()
+    first = Streams({"task_queue": {"backend": "celery", "options": {"app": one}}})
+    second = Streams({"task_queue": {"backend": "celery", "options": {"app": other}}})
+
+    assert (first.queue, second.queue) == (queue_of(one), queue_of(other))
+
+
+def test_a_worker_executes_with_the_default_streams_else() -> None:
+    app = app_of()
+    set_default_streams(Streams({"task_queue": {"backend": "celery", "options": {"app": app}}}))
+
+    assert queue_of(app).app is app
+    assert queue_of(app).handler.__name__ == "execute"
+
+
+@pytest.mark.parametrize("settings", [{}, {"task_queue": {"backend": "no-such-queue"}}])
+def test_a_worker_whose_settings_are_wrong_keeps_messages_for_later(
+    settings: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_of()
+    set_default_streams(Streams(settings))
+
+    assert queue_of(app).app is app
+    assert "task queue" in caplog.text
+
+
+# --- what is sent -----------------------------------------------------------------------------------------------
+
+
+def test_messages_are_persistent_and_go_to_the_queue_of_their_priority(
+    shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
+) -> None:
+    queue = make_queue(app=app_of(shared_broker.url, task_default_delivery_mode="transient"), queues=names())
+    for priority in FanoutPriority:
+        queue.enqueue(priority.value.encode(), priority)
+
+    for priority in FanoutPriority:
+        message = fetch(shared_broker.url, queue.options.queues.of(priority))
+        (text,), named, _ = message.payload
+        assert (text, named) == (priority.value, {})
+        assert message.properties["delivery_mode"] == 2
+        assert message.headers["task"] == TASK
+        assert message.headers["ignore_result"]
+
+
+def test_large_messages_are_compressed(shared_broker: Broker, make_queue: Callable[..., CeleryQueue]) -> None:
+    queue = make_queue(app=app_of(shared_broker.url), queues=names(), compress_above=1000)
+    queue.enqueue(b"x" * 1000, FanoutPriority.HIGH)
+    queue.enqueue(b"x" * 1001, FanoutPriority.HIGH)
+
+    name = queue.options.queues.high
+    small, large = fetch(shared_broker.url, name), fetch(shared_broker.url, name)
+    assert "compression" not in small.headers
+    assert large.headers["compression"] == "application/x-gzip"
+    assert large.payload[0] == ["x" * 1001]
+
+
+def test_what_an_app_does_to_its_own_tasks_does_not_matter(
+    shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
+) -> None:
+    app = app_of(
+        shared_broker.url,
+        task_routes={"*": {"exchange": "other", "routing_key": "other", "queue": "other"}},
+        task_default_queue="other",
+        task_serializer="yaml",
+        task_ignore_result=False,
+        task_publish_retry=False,
+    )
+    queue = make_queue(app=app, queues=names())
+    queue.enqueue(b"{}", FanoutPriority.LOW)
+
+    assert fetch(shared_broker.url, queue.options.queues.low).content_type == "application/json"
+
+
+def test_a_queue_that_somebody_deleted_is_made_again(
+    shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
+) -> None:
+    if shared_broker.name != "rabbitmq":
+        pytest.skip("a list of Redis is there as long as there is something in it")
+    queue = make_queue(app=app_of(shared_broker.url), queues=names())
+    name = queue.options.queues.high
+    queue.enqueue(b"1", FanoutPriority.HIGH)
+    with queue.app.connection_for_write() as connection:
+        connection.default_channel.queue_delete(name)
+
+    queue.enqueue(b"2", FanoutPriority.HIGH)
+
+    assert fetch(shared_broker.url, name).payload[0] == ["2"]
+
+
+def test_a_queue_that_exists_with_arguments_of_its_own_is_used(
+    shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
+) -> None:
+    if shared_broker.name != "rabbitmq":
+        pytest.skip("lists of Redis have no arguments")
+    queue = make_queue(app=app_of(shared_broker.url), queues=names())
+    name = queue.options.queues.high
+    with queue.app.connection_for_write() as connection:
+        connection.default_channel.queue_declare(name, durable=True, auto_delete=False, arguments={"x-max-length": 9})
+
+    queue.enqueue(b"1", FanoutPriority.HIGH)
+
+    assert fetch(shared_broker.url, name).payload[0] == ["1"]
+
+
+def test_a_full_queue_that_refuses_is_an_error(shared_broker: Broker, make_queue: Callable[..., CeleryQueue]) -> None:
+    if shared_broker.name != "rabbitmq":
+        pytest.skip("lists of Redis refuse nothing")
+    queue = make_queue(app=app_of(shared_broker.url), queues=names(), publish_timeout=0.5)
+    full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    with queue.app.connection_for_write() as connection:
+        connection.default_channel.queue_declare(
+            queue.options.queues.high, durable=True, auto_delete=False, arguments=full
+        )
+    queue.enqueue(b"1", FanoutPriority.HIGH)
+
+    with pytest.raises(QueueUnavailable):
+        queue.enqueue(b"2", FanoutPriority.HIGH)
+
+
+def test_a_closed_queue_accepts_nothing(make_queue: Callable[..., CeleryQueue]) -> None:
+    queue = make_queue(app=app_of())
+    queue.close()
+    queue.close()
+
+    with pytest.raises(QueueClosed):
+        queue.enqueue(b"{}", FanoutPriority.HIGH)
+
+
+# --- processes --------------------------------------------------------------------------------------------------
+
+
+def test_a_forked_process_publishes_on_connections_of_its_own(
+    shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
+) -> None:
+    queue = make_queue(app=app_of(shared_broker.url), queues=names())
+    queue.enqueue(b"before", FanoutPriority.HIGH)
+    children = []
+    for number in range(3):
+        pid = os.fork()
+        if not pid:
+            code = 1
+            try:
+                for count in range(20):
+                    queue.enqueue(b"child %d-%d" % (number, count), FanoutPriority.HIGH)
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(pid)
+    for count in range(20):
+        queue.enqueue(b"parent %d" % count, FanoutPriority.HIGH)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+    queue.enqueue(b"after", FanoutPriority.HIGH)
+
+    assert codes == [0, 0, 0]
+    texts = []
+    while message := fetch(shared_broker.url, queue.options.queues.high):
+        texts += message.payload[0]
+    assert len({*texts}) == len(texts) == 82
+
+
+# --- eager ------------------------------------------------------------------------------------------------------
+
+
+def test_an_eager_app_executes_in_the_caller_and_tries_again(make_queue: Callable[..., CeleryQueue]) -> None:
+    executed: list[bytes] = []
+
+    def execute(message: bytes) -> None:
+        executed.append(message)
+        if len(executed) < 3:
+            raise RuntimeError("not yet")
+
+    queue = make_queue(app=app_of(NOWHERE.format(port=1), task_always_eager=True))
+    queue.bind(execute_twice := lambda message: retriable(execute, message))
+    queue.enqueue(b"{}", FanoutPriority.HIGH)
+
+    assert execute_twice is queue.handler
+    assert executed == [b"{}"] * 3
+    assert queue.scope is Scope.PROCESS
+    assert (queue.dead_letters(), queue.retry_dead(), queue.drop_dead()) == ([], 0, 0)
+    queue.drain()
+
+
+def retriable(execute: Callable[[bytes], None], message: bytes) -> None:
+    from streamfw_core.queues.retry import MessageFailed
+
+    try:
+        execute(message)
+    except RuntimeError as error:
+        raise MessageFailed(str(error), rest=message, retriable=True) from error
+
+
+def test_the_eager_setting_of_the_old_library_is_the_inline_queue() -> None:
+    with Streams({"CELERY_ALWAYS_EAGER": True}) as streams:
+        assert streams.settings.task_queue.backend == "inline"
+        assert streams.queue.scope is Scope.PROCESS
+
+
+# --- a broker that is down --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["amqp", "redis"])
+def test_a_broker_that_is_down_is_an_error_in_bounded_time(scheme: str, make_queue: Callable[..., CeleryQueue]) -> None:
+    url = f"{scheme}://:secret@127.0.0.1:{free_port()}/"
+    queue = make_queue(broker_url=url, publish_timeout=1)
+    started = time.monotonic()
+
+    with pytest.raises(QueueUnavailable) as caught:
+        queue.enqueue(b"{}", FanoutPriority.HIGH)
+
+    assert time.monotonic() - started < 4
+    assert caught.value.queue == "celery"
+    assert "127.0.0.1" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(QueueUnavailable):
+        queue.dead_letters()
+
+
+def test_a_broker_that_hangs_is_an_error_in_bounded_time(
+    broker: Broker, make_queue: Callable[..., CeleryQueue]
+) -> None:
+    queue = make_queue(broker_url=broker.url, publish_timeout=1)
+    queue.enqueue(b"before", FanoutPriority.HIGH)
+    broker.pause()
+    started = time.monotonic()
+
+    with pytest.raises(QueueUnavailable):
+        queue.enqueue(b"meanwhile", FanoutPriority.HIGH)
+
+    assert time.monotonic() - started < 6
+    broker.resume()
+    queue.enqueue(b"after", FanoutPriority.HIGH)
+
+
+def test_a_publisher_goes_on_when_its_broker_was_restarted(
+    broker: Broker, make_queue: Callable[..., CeleryQueue]
+) -> None:
+    queue = make_queue(broker_url=broker.url)
+    queue.enqueue(b"before", FanoutPriority.HIGH)
+    broker.kill()
+    broker.restart()
+    queue.enqueue(b"after", FanoutPriority.HIGH)
+
+    assert [fetch(broker.url, "streamfw.high").payload[0] for _ in range(2)] == [["before"], ["after"]]
