@@ -27,7 +27,7 @@ README_FILES = [
 ]
 
 
-NEED_SERVERS = {"redis.md"}
+NEED_SERVERS = {"background-tasks.md", "redis.md"}
 """The examples of these run in a test of their own."""
 
 
