@@ -156,6 +156,8 @@ class _Channel:
         self._turn = 0
         self._cannot_wait = False
         self._takes_for_good: set[str] = set()
+        self._plain: Any = None
+        self._shared: Any = None
         super().__init__(*arguments, **options)
 
     # --- taking what is waited for ---
@@ -330,12 +332,26 @@ class _Channel:
 
     def run(self: Any, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script; keys are given without the prefix of all keys."""
-        client = redis.Redis(connection_pool=self.pool)  # not kombu's, which prefixes some of the keys of some commands
+        client = self._plain_client()
         prefixed = [self._prefixed(key) for key in keys]
         try:
             return client.evalsha(scripts.sha(script), len(keys), *prefixed, *arguments)
         except NoScriptError:
             return client.eval(script, len(keys), *prefixed, *arguments)
+
+    def _plain_client(self: Any) -> Any:
+        """One that adds no prefix; kombu's does, to some of the keys of some commands."""
+        if self._plain is None or self._plain.connection_pool is not self.pool:
+            self._plain = redis.Redis(connection_pool=self.pool)
+        return self._plain
+
+    def _create_client(self: Any, asynchronous: bool = False) -> Any:
+        """Kombu makes a client for every command, which takes as long as the command."""
+        if asynchronous:
+            return super()._create_client(asynchronous)  # type: ignore[misc]
+        if self._shared is None or self._shared.connection_pool is not self.pool:
+            self._shared = super()._create_client()  # type: ignore[misc]
+        return self._shared
 
     def _prefixed(self: Any, key: str) -> str:
         return f"{self.global_keyprefix}{key}"
