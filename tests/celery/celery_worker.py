@@ -6,6 +6,7 @@ What is executed is noted in a file, a line for each: name, attempt, priority, i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -72,7 +73,8 @@ class OwnTask(Task):  # type: ignore[misc]
 def execute(message: bytes) -> None:
     asked = json.loads(message)
     task = current_task()
-    assert task is not None and task.priority is not None
+    assert task is not None
+    assert task.priority is not None
     action = asked["do"][min(task.attempt, len(asked["do"])) - 1]
     if action == "note":
         time.sleep(asked.get("takes", 0))
@@ -80,9 +82,11 @@ def execute(message: bytes) -> None:
         return
     _note(f"{asked['name']}:{action} {task.attempt} {task.priority.value} {task.id} {os.getpid()}")
     match action:
+        case "wait-and-fail":
+            _wait()
+            raise OSError("the store is away")
         case "wait":
-            while not (PROGRAM.notes.parent / GO).exists():
-                time.sleep(0.02)
+            _wait()
             _note(f"{asked['name']} {task.attempt} {task.priority.value} {task.id} {os.getpid()}")
         case "fail":
             raise MessageFailed("the store is full", rest=message, retriable=True) from OSError("the store is full")
@@ -96,14 +100,17 @@ def execute(message: bytes) -> None:
             _hang()
 
 
+def _wait() -> None:
+    while not (PROGRAM.notes.parent / GO).exists():
+        time.sleep(0.02)
+
+
 def _hang() -> None:
     """Not even the soft limit ends it."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        try:
+        with contextlib.suppress(Exception):
             time.sleep(60)
-        except Exception:  # noqa: BLE001
-            pass
 
 
 def _note(line: str) -> None:

@@ -424,31 +424,3 @@ def test_a_broker_that_is_down_is_an_error_in_bounded_time(scheme: str, make_que
     assert "secret" not in str(caught.value)
     with pytest.raises(QueueUnavailable):
         queue.dead_letters()
-
-
-def test_a_broker_that_hangs_is_an_error_in_bounded_time(
-    broker: Broker, make_queue: Callable[..., CeleryQueue]
-) -> None:
-    queue = make_queue(broker_url=broker.url, publish_timeout=1)
-    queue.enqueue(b"before", FanoutPriority.HIGH)
-    broker.pause()
-    started = time.monotonic()
-
-    with pytest.raises(QueueUnavailable):
-        queue.enqueue(b"meanwhile", FanoutPriority.HIGH)
-
-    assert time.monotonic() - started < 6
-    broker.resume()
-    queue.enqueue(b"after", FanoutPriority.HIGH)
-
-
-def test_a_publisher_goes_on_when_its_broker_was_restarted(
-    broker: Broker, make_queue: Callable[..., CeleryQueue]
-) -> None:
-    queue = make_queue(broker_url=broker.url)
-    queue.enqueue(b"before", FanoutPriority.HIGH)
-    broker.kill()
-    broker.restart()
-    queue.enqueue(b"after", FanoutPriority.HIGH)
-
-    assert [fetch(broker.url, "streamfw.high").payload[0] for _ in range(2)] == [["before"], ["after"]]
