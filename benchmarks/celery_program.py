@@ -42,15 +42,14 @@ class LowFeed(Feed):
 
 
 class LowManager(BenchManager):
-    """Its followers can wait, and there is a message for each of them."""
+    """The followers of everybody can wait, and there is a message for each of them; a user's id says how many there are."""
 
     name = "bench_low"
     feed_classes: ClassVar[Any] = {"bench": LowFeed}
-    followers = 100_000
     fanout_chunk_size = 1
 
     def get_user_follower_ids(self, user_id: Any) -> dict[FanoutPriority, range]:
-        return {FanoutPriority.LOW: range(self.followers)}
+        return {FanoutPriority.LOW: range(user_id)}
 
 
 @define(slots=False)
@@ -60,13 +59,11 @@ class Program:
     :param broker: the URL of the broker.
     :param storage: the URL of the Redis that has the feeds.
     :param prefetch: how many messages a worker fetches for each of its processes.
-    :param backlog: followers of those who have followers that can wait.
     """
 
     broker: str
     storage: str
     prefetch: int = 2
-    backlog: int = 100_000
 
     def environment(self) -> dict[str, str]:
         return {VARIABLE: json.dumps(asdict(self))}
