@@ -15,6 +15,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 from tests.docs.pages import DOCS, run_examples
 from tests.services.workers import Worker
@@ -23,7 +24,9 @@ __all__ = ["PAGE", "commands", "walk", "write_files"]
 
 PAGE = DOCS / "background-tasks.md"
 
-_FILE = re.compile(r"(^<!-- skip.*?-->\n+)?^```python\n# (proj/\w+\.py)(?:, ([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(
+    r"(^<!-- skip.*?-->\n+)?^```python\n# (proj/\w+\.py)(?:, ([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 _ID = re.compile(r"\b[0-9a-f]{32}\b")
 """How the page writes the id of its dead letter, which is another one every time."""
 
@@ -33,7 +36,7 @@ SECONDS = 60.0
 def write_files(folder: Path, broker: str) -> Path:
     """Write the files of the page; returns the page without them, with each line where it was.
 
-    :param broker: `redis` or `rabbitmq`: blocks for the other are left out.
+    :param broker: a word by which blocks for one kind of broker are known: others of them are left out.
     """
     text = PAGE.read_text(encoding="utf-8")
     (folder / "proj").mkdir()
@@ -50,7 +53,9 @@ def write_files(folder: Path, broker: str) -> Path:
 
 def _as_text(match: re.Match[str]) -> str:
     """A block of a file, that nobody executes."""
-    return "\n" * (match[1] or "").count("\n") + match[0].removeprefix(match[1] or "").replace("```python", "```text", 1)
+    return "\n" * (match[1] or "").count("\n") + match[0].removeprefix(match[1] or "").replace(
+        "```python", "```text", 1
+    )
 
 
 def commands() -> list[str]:
@@ -67,7 +72,7 @@ class Shell:
         self._workers = ExitStack()
         self.worked = 0
 
-    def __enter__(self) -> Shell:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,7 +91,12 @@ class Shell:
         if real:
             arguments = [_ID.sub(real, argument) for argument in arguments]
         done = subprocess.run(
-            [_installed(program), *arguments], capture_output=True, text=True, timeout=SECONDS, encoding="utf-8"
+            [_installed(program), *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            encoding="utf-8",
         )
         assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         [shown] = {*_ID.findall(PAGE.read_text(encoding="utf-8"))}

@@ -16,12 +16,22 @@ from streamfw_core.queues.tasks import Task
 
 from tests.docs.background_walk import PAGE, commands, write_files
 from tests.docs.pages import ROOT
-from tests.services.binaries import find_binaries
+from tests.services.binaries import Binary, find_binaries
 from tests.services.brokers import Broker
-from tests.services.fixtures import broker_name, start_broker, unavailable
+from tests.services.fixtures import (
+    broker_name,
+    rabbitmq_binary,
+    rabbitmq_server,
+    shared_services,
+    start_broker,
+    start_worker,
+    unavailable,
+)
+from tests.services.rabbitmq import RabbitMQ
 from tests.services.redis import Server
+from tests.services.workers import Worker
 
-__all__ = ["broker_name", "start_broker"]
+__all__ = ["broker_name", "rabbitmq_binary", "rabbitmq_server", "shared_services", "start_broker", "start_worker"]
 
 TEXT = PAGE.read_text(encoding="utf-8")
 
@@ -29,23 +39,14 @@ TEXT = PAGE.read_text(encoding="utf-8")
 def test_who_follows_the_page_sees_what_it_says(
     broker_name: str, start_broker: Callable[[], Broker], tmp_path: Path
 ) -> None:
-    found = [binary for binary in find_binaries() if binary.product == "redis"]
-    if not found:
-        unavailable("there is no Redis here, where the feeds of the page live")
     page = write_files(tmp_path, broker_name)
     broker = start_broker()
-    with Server(found[-1]) as redis:
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("STREAMFW_")},
-            "REDIS_URL": redis.url,
-            "BROKER_URL": broker.url,
-            "COLUMNS": "120",
-            "PYTHONPATH": str(ROOT),
-        }
+    with Server(_newest_redis()) as redis:
         walk = subprocess.run(
             [sys.executable, "-m", "tests.docs.background_walk", str(page)],
+            check=False,
             cwd=tmp_path,
-            env=environment,
+            env=_environment(redis.url, broker.url),
             capture_output=True,
             text=True,
             timeout=300,
@@ -54,6 +55,52 @@ def test_who_follows_the_page_sees_what_it_says(
     assert walk.returncode == 0, walk.stderr[-6000:]
     workers = sum(" worker " in command for command in commands())
     assert f"examples, {workers} workers" in walk.stdout
+
+
+FAIL_ONCE = """
+from pathlib import Path
+
+told = NetworkManager.get_user_follower_ids
+
+
+def fail_once(manager, user_id):
+    if not Path("failed").exists():
+        Path("failed").touch()
+        raise OSError("the database is busy")
+    return told(manager, user_id)
+
+
+NetworkManager.get_user_follower_ids = fail_once
+"""
+
+PUBLISH = """
+import time
+from streamfw_core import Activity, Love
+from proj.feeds import HomeFeed, NetworkManager
+
+NetworkManager().add_user_activity("ada", Activity("ada", Love, 42))
+while not (HomeFeed("grace").count() and HomeFeed("linus").count()):
+    time.sleep(0.1)
+"""
+
+
+def test_quorum_queues_as_the_page_describes_them_bear_retries(
+    rabbitmq_server: RabbitMQ, start_worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    write_files(tmp_path, "quorum")
+    celery = tmp_path / "proj/celery.py"  # the broker is that of other tests too, and of other queues
+    celery.write_text(celery.read_text().replace('"streamfw.{name}"', '"quorum.{name}"'))
+    names = {name: f"quorum.{name}" for name in ("high", "normal", "low", "dead")}
+    with (tmp_path / "proj/config.py").open("a") as config:
+        config.write(f"STREAMFW['task_queue']['options']['queues'] = {names}")
+    with (tmp_path / "proj/feeds.py").open("a") as feeds:
+        feeds.write(FAIL_ONCE)
+    with Server(_newest_redis()) as redis:
+        environment = _environment(redis.url, rabbitmq_server.url) | {"STREAMFW_SETTINGS": "proj.config:STREAMFW"}
+        command = [sys.executable, "-m", "celery", "-A", "proj", "worker", "-l", "INFO", "-c", "1"]
+        start_worker(command, ready=" ready.", environment=environment, cwd=tmp_path)
+        subprocess.run([sys.executable, "-c", PUBLISH], cwd=tmp_path, env=environment, check=True, timeout=60)
+    assert (tmp_path / "failed").exists()
 
 
 @pytest.mark.parametrize(
@@ -84,6 +131,23 @@ def test_every_field_of_a_log_is_listed() -> None:
     assert {name for name, _ in _table("| field | what it is |")} == {
         "`streamfw_priority`",
         *(f"`{name}`" for name in task.fields()),
+    }
+
+
+def _newest_redis() -> Binary:
+    found = [binary for binary in find_binaries() if binary.product == "redis"]
+    if not found:
+        unavailable("there is no Redis here, where the feeds of the page live")
+    return found[-1]
+
+
+def _environment(redis: str, broker: str) -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("STREAMFW_")},
+        "REDIS_URL": redis,
+        "BROKER_URL": broker,
+        "COLUMNS": "120",
+        "PYTHONPATH": str(ROOT),
     }
 
 
