@@ -82,7 +82,8 @@ class Shell:
         """Execute a command, and return what it prints; nothing of one that goes on working."""
         program, *arguments = shlex.split(command)
         if program == "export":
-            os.environ.update([arguments[0].split("=", 1)])
+            name, _, value = arguments[0].partition("=")
+            os.environ[name] = value
             return ""
         if "worker" in arguments:
             self._start(program, arguments)
