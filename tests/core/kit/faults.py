@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -812,6 +813,40 @@ class MovesInsteadOfCopying(PlainStorage):
         for entry in self.read(source, [query])[0].entries:
             del self.of(source).feeds[query.owner][entry.id]
         return added
+
+
+# --- starting ----------------------------------------------------------------------------------------------------
+
+
+@breaks("C8")
+class StartsInVain(PlainStorage):
+    """A write that was begun is done when the next is begun, and the last one never is."""
+
+    waiting: Callable[[], Outcome] | None = None
+
+    def start_write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Callable[[], Outcome]:
+        if self.waiting is not None:
+            self.waiting()
+        self.waiting = partial(self.write, spec, writes, report=report)
+        return lambda: Outcome(0, 0)
+
+
+@breaks("C8")
+class StartsWithoutReportingFailures(Breakable):
+    """Of a write that was begun nothing is said of the feeds that failed."""
+
+    def start_write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Callable[[], Outcome]:
+        end = super().start_write(spec, writes, report=report)
+        return lambda: evolve(end(), failures={})
+
+
+@breaks("C9")
+class StampsWhatItStarts(PlainStorage):
+    """A write that was begun is as old as its end."""
+
+    def start_write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Callable[[], Outcome]:
+        late = [write._replace(puts=[put._replace(stamp=put.stamp + 10) for put in write.puts]) for write in writes]
+        return super().start_write(spec, late, report=report)
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from attrs import define, field
 from streamfw_core.errors import Unsupported
@@ -53,7 +54,7 @@ class FeedClass:
 
 
 class PlainStorage:
-    capabilities = Capabilities(add_counts=True, one_trip_hydrate=True, copies=True)
+    capabilities = Capabilities(add_counts=True, one_trip_hydrate=True, copies=True, starts=True)
     tombstone_ttl = 864_000.0
 
     def __init__(self, name: str = "plain") -> None:
@@ -112,6 +113,9 @@ class PlainStorage:
                 feed[update.id] = of.version_of(owner, feed[update.id])
         for id in sorted(feed, reverse=True)[spec.keep :]:
             del feed[id]
+
+    def start_write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Callable[[], Outcome]:
+        return partial(self.write, spec, writes, report=report)
 
     def copy(self, source: FeedSpec, query: Query, target: FeedSpec, owner: str, *, stamp: int) -> int | None:
         with self.lock:

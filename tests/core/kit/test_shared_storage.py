@@ -31,7 +31,7 @@ Server.register("storage", callable=_serve)
 class SharedStorage:
     """A client of the server. The proxies of multiprocessing connect anew after a fork, and in each thread."""
 
-    capabilities = evolve(PlainStorage.capabilities, scope=Scope.SHARED, copies=False)
+    capabilities = evolve(PlainStorage.capabilities, scope=Scope.SHARED, copies=False, starts=False)
     tombstone_ttl = PlainStorage.tombstone_ttl
 
     def __init__(self, name: str, server: Server) -> None:

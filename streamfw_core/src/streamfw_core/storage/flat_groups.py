@@ -86,6 +86,7 @@ class GroupsOnFlat:
             cas=False,
             exact_members=EXACT_MEMBERS if limit is None else max(1, min(EXACT_MEMBERS, limit // 2)),
             one_trip_hydrate=False,
+            starts=False,
         )
         self._storage = storage
 

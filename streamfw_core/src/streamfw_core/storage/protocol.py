@@ -14,7 +14,7 @@ So a storage remembers, for `tombstone_ttl` seconds, what was removed and when.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -52,6 +52,7 @@ class Capabilities:
     :param one_trip_hydrate: `read` returns the activities' records in the same call.
     :param ttl: tombstones expire by themselves.
     :param copies: `copy` is there (see `CopyStorage`).
+    :param starts: `start_write` is there (see `StartStorage`).
     :param deviations: promise (such as `"C9"`) -> why this storage does not keep it.
     """
 
@@ -64,6 +65,7 @@ class Capabilities:
     one_trip_hydrate: bool = False
     ttl: bool = False
     copies: bool = False
+    starts: bool = False
     deviations: Mapping[str, str] = field(factory=dict)
 
 
@@ -310,5 +312,18 @@ class CopyStorage(Storage, Protocol):
         :param query: which entries of the source; only `owner`, `stop` and `upper` are used.
         :param owner: of the target.
         :returns: how many were new in the target (capability `add_counts`).
+        """
+        ...
+
+
+@runtime_checkable
+class StartStorage(Storage, Protocol):
+    """A storage that works on a write while its caller prepares the next: its capability `starts` is set."""
+
+    def start_write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Callable[[], Outcome]:
+        """Begin a `write`; what is returned waits for the outcome, and raises what `write` would.
+
+        It is called once, by the same thread, and may do everything itself.
+        Other calls may come in between, also of `start_write`.
         """
         ...

@@ -59,7 +59,7 @@ class RecordingQueue:
 
 
 class RecordingStorage:
-    """Passes on every call to another storage; `calls`: the names of the methods."""
+    """Passes on every call to another storage; `calls`: the names of the methods. To start a write is to write."""
 
     def __init__(self, storage: Storage) -> None:
         self.name = storage.name
@@ -72,7 +72,7 @@ class RecordingStorage:
         method = getattr(self._storage, name)
 
         def called(*given: Any, **named: Any) -> Any:
-            self.calls.append(name)
+            self.calls.append(name.removeprefix("start_"))
             return method(*given, **named)
 
         return called

@@ -10,6 +10,7 @@ from streamfw_core.testing.storages.reading import ReadingContract
 from streamfw_core.testing.storages.records import RecordsContract
 from streamfw_core.testing.storages.running import RunningContract
 from streamfw_core.testing.storages.stamps import StampsContract
+from streamfw_core.testing.storages.starting import StartingContract
 from streamfw_core.testing.storages.writing import WritingContract
 
 __all__ = ["StorageContract"]
@@ -24,6 +25,7 @@ class StorageContract(
     IsolationContract,
     RunningContract,
     CopyingContract,
+    StartingContract,
     HistoriesContract,
 ):
     """What every storage has to do. Define `make_storage`; see `StorageCase` for what else a subclass may say."""
