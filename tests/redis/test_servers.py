@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from streamfw_core.errors import StorageError
-from streamfw_core.storage import Query, Record, Removal, Write
+from streamfw_core.errors import ArgumentError, StorageError
+from streamfw_core.storage import Outcome, Query, Record, Removal, Write
 from streamfw_redis.packing import pack_id
 from streamfw_redis.scripts import Call, command
 from streamfw_redis.servers import pool as pools
@@ -249,6 +249,60 @@ class TestConnections:
         with pytest.raises(KeyboardInterrupt):
             storage.servers.run([command(b"ECHO", b"left")])
         assert storage.servers.run([command(b"ECHO", b"mine")]).values == [b"mine"]
+
+
+class TestBegun:
+    """Writes of which one is begun before the one before is ended."""
+
+    def begin(self, storage: RedisStorage, number: int) -> Callable[[], Outcome]:
+        return storage.start_write(SPEC, [Write(OWNERS, puts=[at(number)])])
+
+    def test_connections_that_were_killed_meanwhile_are_replaced(self, server: Server, make: Make) -> None:
+        storage = make(server.url)
+        ends = [self.begin(storage, number) for number in (1, 2)]
+        with server.client() as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+        assert [end().failures for end in ends] == [{}, {}]
+        assert ids_of(storage, "7") == [2, 1]
+
+    def test_a_server_that_restarts_meanwhile_is_waited_for(self, kept: Server, make: Make) -> None:
+        storage = make(kept.url, retry_for=10)
+        ends = [self.begin(storage, number) for number in (1, 2)]
+        kept.restart()
+        assert [end().failures for end in ends] == [{}, {}]
+        assert ids_of(storage, "7") == [2, 1]
+
+    def test_scripts_that_the_server_forgot_are_sent_again(self, server: Server, make: Make) -> None:
+        storage = make(server.url)
+        server.ask("SCRIPT", "FLUSH")
+        ends = [self.begin(storage, number) for number in (1, 2)]
+        assert [end().added for end in ends] == [len(OWNERS)] * 2
+
+    def test_what_is_raised_while_one_is_begun_leaves_no_reply_behind(self, server: Server, make: Make) -> None:
+        storage = make(server.url)
+        first = self.begin(storage, 1)
+        with pytest.raises(ArgumentError, match="a stamp of -1 cannot be stored"):
+            storage.start_write(SPEC, [Write(OWNERS, puts=[at(2)]), Write(OWNERS, puts=[at(3)._replace(stamp=-1)])])
+        assert first().added == len(OWNERS)
+        assert ids_of(storage, "7")[-1] == 1
+
+    def test_threads_begin_and_end_their_own(self, server: Server, make: Make) -> None:
+        storage, added = make(server.url), []
+
+        def publish(first: int) -> None:
+            end = self.begin(storage, first)
+            for number in range(first + 1, first + 20):
+                before, end = end, self.begin(storage, number)
+                added.append(before().added)
+            added.append(end().added)
+
+        threads = [threading.Thread(target=publish, args=(1 + 20 * number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert added == [len(OWNERS)] * 80
+        assert ids_of(storage, "7") == [*range(80, 0, -1)]
 
 
 class TestStates:

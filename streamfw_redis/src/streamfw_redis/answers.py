@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define
@@ -25,6 +25,10 @@ class Answers:
     def run(self, calls: Iterable[Call]) -> Replies:
         """The replies, with the driver's errors among them."""
         return self.servers.run(calls)
+
+    def start(self, calls: Iterable[Call]) -> Callable[[], Replies]:
+        """`run`, in two halves: what is returned reads the replies, and must be called."""
+        return self.servers.start(calls)
 
     def all(self, calls: Iterable[Call], what: str) -> list[Any]:
         """The replies to calls that must all succeed.

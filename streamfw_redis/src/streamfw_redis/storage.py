@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from streamfw_core.errors import Unsupported
 from streamfw_core.storage import (
@@ -72,6 +73,7 @@ class RedisStorage:
             exact_members=EXACT_MEMBERS,
             one_trip_hydrate=not self.keys.buckets,
             copies=not self.keys.buckets,
+            starts=True,
             ttl=True,
         )
 
@@ -80,6 +82,12 @@ class RedisStorage:
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
         return self._of(spec).write(spec, writes, self.tombstone_ttl, report=report)
+
+    def start_write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Callable[[], Outcome]:
+        """See `StartStorage.start_write`."""
+        if spec.kind != "flat":
+            return partial(self.write, spec, writes, report=report)
+        return self._timelines.start_write(spec, writes, self.tombstone_ttl, report=report)
 
     def remember(self, spec: FeedSpec, *, removes: Sequence[Removal] = (), updates: Sequence[Entry] = ()) -> None:
         self._records.remember(spec, removes, updates, self.tombstone_ttl)

@@ -40,7 +40,12 @@ class Timelines:
     keys: Keys
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], ttl: float, *, report: bool) -> Outcome:
-        made: list[tuple[int, Sequence[str]]] = []
+        return self.start_write(spec, writes, ttl, report=report)()
+
+    def start_write(
+        self, spec: FeedSpec, writes: Sequence[Write], ttl: float, *, report: bool
+    ) -> Callable[[], Outcome]:
+        made: list[Sequence[str]] = []
 
         def calls() -> Iterator[Call]:
             for write in writes:
@@ -49,14 +54,19 @@ class Timelines:
                     for bucket, owners in by_bucket(self.keys, spec, part.owners):
                         for first in range(0, len(owners), FEEDS_PER_CALL):
                             some = owners[first : first + FEEDS_PER_CALL]
-                            made.append((bucket, some))
+                            made.append(some)
                             yield packed.call(self.keys, bucket, some)
 
-        replies = self.answers.run(calls())
-        written = Written()
-        for (_, owners), reply in zip(made, replies.values, strict=True):
-            written.take(spec, owners, reply, self.answers)
-        return written.outcome(report=report, uncertain=replies.uncertain)
+        receive = self.answers.start(calls())
+
+        def outcome() -> Outcome:
+            replies = receive()
+            written = Written()
+            for owners, reply in zip(made, replies.values, strict=True):
+                written.take(spec, owners, reply, self.answers)
+            return written.outcome(report=report, uncertain=replies.uncertain)
+
+        return outcome
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
         together = not self.keys.buckets

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -40,6 +40,18 @@ class Replies(NamedTuple):
     uncertain: bool
 
 
+class _Sent(NamedTuple):
+    """What was sent.
+
+    :param places: for each call the line that its reply comes by and whether that of ASKING comes before it;
+        None and the error where it could not be sent.
+    """
+
+    calls: list[Call]
+    lines: dict[Pool, Line]
+    places: list[tuple[Line | None, Any]]
+
+
 class Servers(ABC):
     """Requests of one storage. Every call must be idempotent: one whose connection broke is sent again.
 
@@ -53,11 +65,20 @@ class Servers(ABC):
 
     def run(self, calls: Iterable[Call]) -> Replies:
         """Send each call as soon as it is made, so that the server works while the next is packed; then read all replies."""
-        made, values, lost = self._exchange(calls, repeat(None))
-        again = [index for index, value in enumerate(values) if isinstance(value, BaseException)]
-        if not again:
-            return Replies(values, uncertain=False)
-        return self._again(made, values, again, lost=lost)
+        return self.start(calls)()
+
+    def start(self, calls: Iterable[Call]) -> Callable[[], Replies]:
+        """The first half of `run`. What is returned is the second, and must be called: until then connections are in use."""
+        sent = self._send(calls, repeat(None))
+
+        def replies() -> Replies:
+            values, lost = self._receive(sent)
+            again = [index for index, value in enumerate(values) if isinstance(value, BaseException)]
+            if not again:
+                return Replies(values, uncertain=False)
+            return self._again(sent.calls, values, again, lost=lost)
+
+        return replies
 
     def look(self, call: Call) -> Any:
         """The reply to one call that writes nothing, or the error: `run` without what it takes to send many."""
@@ -87,7 +108,7 @@ class Servers(ABC):
                 pause = min(pause * 2, LONGEST_PAUSE)
                 at_once = all(code_of(failure) in REDIRECTS for failure in failures)
             self._learn_from(failures)
-            _, replies, more = self._exchange([calls[index] for index in again], failures)
+            replies, more = self._receive(self._send([calls[index] for index in again], failures))
             lost = lost or more
             for index, reply in zip(again, replies, strict=True):
                 values[index] = reply
@@ -109,21 +130,19 @@ class Servers(ABC):
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _exchange(self, calls: Iterable[Call], met: Iterable[Any]) -> tuple[list[Call], list[Any], bool]:
-        """The calls, the reply or error of each, and whether one may have been executed whose reply does not count.
+    def _send(self, calls: Iterable[Call], met: Iterable[Any]) -> _Sent:
+        """Send calls, and read nothing.
 
         :param met: the error that each met before.
         """
-        lines: dict[Pool, Line] = {}
-        made: list[Call] = []
-        sent: list[tuple[Line | None, Any]] = []
+        made, lines, places = sent = _Sent([], {}, [])
         try:
             for call, failure in zip(calls, met, strict=False):
                 made.append(call)
                 try:
                     pool, asking = self._route(call, failure)
                 except (RedisError, OSError) as unknown:
-                    sent.append((None, unknown))
+                    places.append((None, unknown))
                     continue
                 line = lines.get(pool)
                 if line is None:
@@ -131,25 +150,34 @@ class Servers(ABC):
                 if asking:
                     line.send(ASKING)
                 line.send(call.by_source() if isinstance(failure, NoScriptError) else call.by_hash())
-                sent.append((line, asking))
+                places.append((line, asking))
             for line in lines.values():
                 line.flush()
-            values = [_value(line, known) for line, known in sent]
-        finally:
+        except BaseException:
             for line in lines.values():
                 line.end()
-        lost = any(line.lost for line in lines.values())
-        if self.options.wait_replicas:
-            lost = self._confirm(made, sent, values) or lost
-        return made, values, lost
+            raise
+        return sent
 
-    def _confirm(self, made: Sequence[Call], sent: Sequence[tuple[Line | None, Any]], values: list[Any]) -> bool:
+    def _receive(self, sent: _Sent) -> tuple[list[Any], bool]:
+        """The reply or error of each call, and whether one may have been executed whose reply does not count."""
+        try:
+            values = [_value(line, known) for line, known in sent.places]
+        finally:
+            for line in sent.lines.values():
+                line.end()
+        lost = any(line.lost for line in sent.lines.values())
+        if self.options.wait_replicas:
+            lost = self._confirm(sent, values) or lost
+        return values, lost
+
+    def _confirm(self, sent: _Sent, values: list[Any]) -> bool:
         """Wait until replicas have what was written, and put an error in the place of replies that cannot be relied on.
 
         :return: whether there is one.
         """
         written: dict[Pool, list[int]] = {}
-        for index, (call, (line, _), value) in enumerate(zip(made, sent, values, strict=True)):
+        for index, (call, (line, _), value) in enumerate(zip(sent.calls, sent.places, values, strict=True)):
             if line is not None and call.writes and not isinstance(value, BaseException):
                 written.setdefault(line.pool, []).append(index)
         wanted, patience = self.options.wait_replicas, self.options.timeout / 2
@@ -158,7 +186,7 @@ class Servers(ABC):
         for pool, indexes in written.items():
             # WAIT is for what this connection wrote: without a write of its own, it would not wait for what a call
             # that is sent again, and changes nothing now, wrote through another.
-            witness = self._keys.witness(made[indexes[-1]].bucket or 0)
+            witness = self._keys.witness(sent.calls[indexes[-1]].bucket or 0)
             try:
                 _, reached = ask(pool, [command(b"SET", witness, b"", b"PX", b"1000"), wait])
                 if reached < wanted:
