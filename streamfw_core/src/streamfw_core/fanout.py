@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +37,10 @@ from streamfw_core.messages import (
     encode,
     feed_owners,
 )
-from streamfw_core.queues.protocol import FanoutPriority
 from streamfw_core.queues.retry import MessageFailed
-from streamfw_core.queues.tasks import executing
-from streamfw_core.storage.protocol import Change, Entry, Query, Removal, Scope, Write
+from streamfw_core.queues.sending import Sending
+from streamfw_core.queues.tasks import Task, executing
+from streamfw_core.storage.protocol import Change, Entry, Outcome, Query, Removal, Scope, Write
 
 if TYPE_CHECKING:
     from streamfw_core.manager import Manager
@@ -57,19 +59,58 @@ def execute(streams: Streams, data: bytes) -> None:
 
     :raises MessageFailed: some or all of it could not be done; it carries the message with the rest.
     """
-    try:
+    with _failing(streams, data):
         message = decode(data)
-        with executing(
-            correlation_id=message.correlation_id,
-            kind=message.kind,
-            manager=message.manager,
-            feed=getattr(message, "feed", ""),
-        ) as task:
+        with _executing(message) as task:
             _perform(streams.manager(message.manager), message)
-            if logger.isEnabledFor(logging.DEBUG):
-                logger.debug(
-                    "executed %s of %s by %r", message.kind, message.manager, message.source, extra=task.fields()
-                )
+            _executed(message, task)
+
+
+def begin(streams: Streams, data: bytes) -> Callable[[], None]:
+    """`execute` a message for feeds, in two halves: what is returned is the second, and must be called.
+
+    What fails in the first half is raised by the second.
+    """
+    try:
+        with _failing(streams, data):
+            message = decode(data)
+            assert isinstance(message, Deliver)
+            with _executing(message):
+                rest = _begin_delivery(streams.manager(message.manager), message, ahead=True)
+    except MessageFailed as failed:
+        return partial(_raise, failed)
+
+    def end() -> None:
+        with _failing(streams, data), _executing(message) as task:
+            rest()
+            _executed(message, task)
+
+    return end
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def _executing(message: Message) -> AbstractContextManager[Task]:
+    return executing(
+        correlation_id=message.correlation_id,
+        kind=message.kind,
+        manager=message.manager,
+        feed=getattr(message, "feed", ""),
+    )
+
+
+def _executed(message: Message, task: Task) -> None:
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("executed %s of %s by %r", message.kind, message.manager, message.source, extra=task.fields())
+
+
+@contextmanager
+def _failing(streams: Streams, data: bytes) -> Iterator[None]:
+    """:raises MessageFailed: whatever is raised."""
+    try:
+        yield
     except MessageFailed as failed:
         _note(streams, failed)
         raise
@@ -86,7 +127,7 @@ def _perform(manager: Manager, message: Message) -> None:
         case Fanout():
             _fan_out(manager, message)
         case Deliver():
-            _deliver(manager, message)
+            _begin_delivery(manager, message)()
         case Follow():
             _follow(manager, message)
         case Unfollow():
@@ -110,29 +151,29 @@ def _note(streams: Streams, failed: MessageFailed) -> None:
 
 def _fan_out(manager: Manager, message: Fanout) -> None:
     """Split into one message per chunk of followers and feed class, and leave the next page to another task."""
-    failed: list[Exception] = []
-    while True:
-        page = follower_page(manager, message.source, message.cursor)
-        for priority, ids in page.ids.items():
-            for chunk in chunks(ids, manager.fanout_chunk_size):
-                failed += _enqueue_deliveries(manager, message, priority, chunk)
-        if page.next is None:
-            break
-        message = msgspec.structs.replace(message, cursor=page.next)
-        if manager.streams.queue.scope is Scope.SHARED:
-            manager.streams.queue.enqueue(encode(message), page.most_urgent)
-            break
+    with Sending(manager.streams.queue, partial(begin, manager.streams)) as sending:
+        while True:
+            page = follower_page(manager, message.source, message.cursor)
+            for priority, ids in page.ids.items():
+                for chunk in chunks(ids, manager.fanout_chunk_size):
+                    for deliver in _deliveries(manager, message, chunk):
+                        sending.send(encode(deliver), priority)
+            if page.next is None:
+                break
+            message = msgspec.structs.replace(message, cursor=page.next)
+            if manager.streams.queue.scope is Scope.SHARED:
+                manager.streams.queue.enqueue(encode(message), page.most_urgent)
+                break
+    failed = sending.failed
     if failed:
         raise FanoutFailed(f"{len(failed)} parts of a fan-out were given up, first: {failed[0]}", failed) from failed[0]
 
 
-def _enqueue_deliveries(
-    manager: Manager, message: Fanout, priority: FanoutPriority, chunk: list[Any]
-) -> Iterator[Exception]:
-    """One message per feed class; yields what a queue that delivers at once reports here, as the others still get theirs."""
+def _deliveries(manager: Manager, message: Fanout, chunk: list[Any]) -> Iterator[Deliver]:
+    """One message per feed class."""
     owners = wire_followers(manager, message.source, chunk)
     for feed_class in manager.feed_classes.values():
-        deliver = Deliver(
+        yield Deliver(
             manager=message.manager,
             source=message.source,
             stamp=message.stamp,
@@ -142,23 +183,38 @@ def _enqueue_deliveries(
             feed=feed_class.name,
             owners=owners,
         )
-        try:
-            manager.streams.queue.enqueue(encode(deliver), priority)
-        except StorageError as error:
-            yield error
 
 
-def _deliver(manager: Manager, message: Deliver) -> None:
-    """One storage call for the whole chunk; what failed is left to be tried again."""
+def _begin_delivery(manager: Manager, message: Deliver, *, ahead: bool = False) -> Callable[[], None]:
+    """One storage call for the whole chunk, which what is returned makes, or ends if it was made `ahead`."""
     feed_class = manager.feed_class(message.feed)
     binding = manager.streams.bind(feed_class)
     activities = _activities(binding, message) if binding.needs_activities else {}
     write = _write_of(manager, binding, message, activities)
     if not (write.puts or write.removes or write.updates):
-        return
+        return _nothing
     write = write._replace(owners=feed_owners(message.owners))
+    call = binding.start if ahead else partial(partial, binding.apply)
+    work = call(write, report=feed_class.listens_to_updates())
+    return partial(_end_delivery, manager, message, binding, write, activities, work)
+
+
+def _nothing() -> None:
+    """There is nothing left to do."""
+
+
+def _end_delivery(
+    manager: Manager,
+    message: Deliver,
+    binding: Binding,
+    write: Write,
+    activities: Mapping[int, Activity],
+    work: Callable[[], Outcome],
+) -> None:
+    """Leave what failed to be tried again, and tell of the rest."""
+    feed_class = binding.feed_class
     with binding.metrics.fanout_timer(feed_class):
-        outcome = binding.apply(write, report=feed_class.listens_to_updates())
+        outcome = work()
     written = len(write.owners) - len(outcome.failures)
     binding.metrics.on_fanout(feed_class, message.operation, written * len(message.items))
     # Nearly always nothing failed and nobody listens.

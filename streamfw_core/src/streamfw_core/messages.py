@@ -167,7 +167,9 @@ def wire_owner(owner: Any, what: str = "user id") -> Owner:
 
 def wire_owners(owners: list[Any], what: str = "user id") -> list[Owner]:
     """Many owners as messages carry them."""
-    return _words(owners) or [wire_owner(owner, what) for owner in owners]
+    if words := _words(owners):
+        return words
+    return [*owners] if _are_plain(owners) else [wire_owner(owner, what) for owner in owners]
 
 
 def feed_owners(owners: list[Owner]) -> list[str]:

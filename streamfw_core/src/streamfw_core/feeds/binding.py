@@ -17,7 +17,7 @@ from streamfw_core.storage.protocol import Entry, FeedSpec, Outcome, Page, Query
 if TYPE_CHECKING:
     from streamfw_core.feeds.feed import Feed
     from streamfw_core.serializers import Serializer
-    from streamfw_core.storage.protocol import CopyStorage
+    from streamfw_core.storage.protocol import CopyStorage, StartStorage
 
 __all__ = ["Binding", "Found"]
 
@@ -120,6 +120,12 @@ class Binding:
     def apply(self, write: Write, *, report: bool = False) -> Outcome:
         """Write to one or more feeds in one call of the storage."""
         return self.timelines.write(self.spec, [write], report=report)
+
+    def start(self, write: Write, *, report: bool = False) -> Callable[[], Outcome]:
+        """`apply`, begun where the storage can do that; what is returned does the rest, and must be called."""
+        if not self.timelines.capabilities.starts:
+            return partial(self.apply, write, report=report)
+        return cast("StartStorage", self.timelines).start_write(self.spec, [write], report=report)
 
     def write(self, write: Write, *, report: bool = False) -> Outcome:
         """`apply`, but all feeds must be written.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from attrs import field, frozen
 from attrs.validators import ge, instance_of
@@ -41,11 +42,35 @@ class InlineQueue:
         self._handler = handler
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
-        assert self._handler is not None, "bind() comes before enqueue()"
+        self._check_open()
+        self._run(message)
+
+    def begin(self, message: bytes, start: Callable[[bytes], Callable[[], None]]) -> Callable[[], None]:
+        """`enqueue`, of which the rest is done when what is returned is called.
+
+        :param start: begins to execute the message; what it returns does the rest, and raises what the handler would.
+        """
+        self._check_open()
+        rest = start(message)
+        return partial(self._run, message, rest)
+
+    def _check_open(self) -> None:
         if self._closed:
             raise QueueClosed(f"task queue {self.name!r} is closed: make new Streams to publish again")
+
+    def _run(self, message: bytes, begun: Callable[[], None] | None = None) -> None:
+        """:param begun: the rest of the first attempt."""
+        assert self._handler is not None, "bind() comes before enqueue()"
+        handler, first = self._handler, [] if begun is None else [begun]
+
+        def attempt(some: bytes) -> None:
+            if first:
+                first.pop()()
+            else:
+                handler(some)
+
         try:
-            run(self._handler, message, self._backoff)
+            run(attempt, message, self._backoff)
         except MessageFailed as failed:
             raise failed.__cause__ or failed from None
 
