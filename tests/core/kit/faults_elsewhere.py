@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 from attrs import frozen
 from streamfw_core.errors import DecodeError, StreamsError
 from streamfw_core.metrics import Metrics
-from streamfw_core.queues import FanoutPriority, Handler
+from streamfw_core.queues import DeadLetter, FanoutPriority, Handler
 from streamfw_core.queues.inline import InlineQueue
 from streamfw_core.queues.retry import MessageFailed
 from streamfw_core.queues.threads import ThreadsQueue
@@ -249,6 +249,43 @@ class HasNoLimit(_Threads):
 
     def __init__(self, **options: object) -> None:
         super().__init__(**{**options, "max_pending": 10**6})
+
+
+@breaks("C23", QUEUES)
+class TakesWhatItLists(_Threads):
+    """Reading dead letters removes them."""
+
+    def dead_letters(self, limit: int | None = None) -> list[DeadLetter]:
+        letters = super().dead_letters(limit)
+        self.drop_dead([letter.id for letter in letters])
+        return letters
+
+
+@breaks("C23", QUEUES)
+class DropsTheOthersToo(_Threads):
+    """Whichever letters are dropped, all are."""
+
+    def drop_dead(self, ids: Sequence[str] | None = None) -> int:
+        return super().drop_dead()
+
+
+@breaks("C23", QUEUES)
+class ForgetsWhatIsRetried(_Threads):
+    """A letter that is tried again is only forgotten."""
+
+    def retry_dead(self, ids: Sequence[str] | None = None) -> int:
+        return self.drop_dead(ids)
+
+
+@breaks("C23", QUEUES)
+class KeepsWhatIsRetried(_Threads):
+    """A letter that is tried again stays among the dead ones."""
+
+    def retry_dead(self, ids: Sequence[str] | None = None) -> int:
+        letters = [letter for letter in self.dead_letters() if ids is None or letter.id in ids]
+        for letter in letters:
+            self.enqueue(letter.message, letter.priority)
+        return len(letters)
 
 
 # --- metrics ----------------------------------------------------------------------------------------------------

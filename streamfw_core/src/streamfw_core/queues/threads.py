@@ -19,16 +19,19 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
 
 from attrs import field, frozen
 from attrs.validators import ge, instance_of
 
 from streamfw_core.errors import FanoutFailed, QueueClosed
-from streamfw_core.queues.protocol import FanoutPriority, Handler
+from streamfw_core.queues.protocol import DeadLetter, FanoutPriority, Handler
 from streamfw_core.queues.retry import Backoff, MessageFailed, run
+from streamfw_core.queues.tasks import delivering
 from streamfw_core.storage.protocol import Scope
 
-__all__ = ["DeadLetter", "ThreadsQueue"]
+__all__ = ["ThreadsQueue"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,15 +39,6 @@ MAX_DEAD = 1000
 MAX_DEPTH = 8
 """How many messages a worker may begin in the middle of others."""
 _ORDER = (FanoutPriority.HIGH, FanoutPriority.NORMAL, FanoutPriority.LOW)
-
-
-@frozen
-class DeadLetter:
-    """A message that was given up, and why."""
-
-    message: bytes
-    priority: FanoutPriority
-    error: Exception
 
 
 @frozen
@@ -138,18 +132,45 @@ class ThreadsQueue:
             if not self._changed.wait_for(lambda: not self._running and not any(self._waiting.values()), timeout):
                 left = self._running + sum(map(len, self._waiting.values()))
                 raise TimeoutError(f"task queue {self.name!r}: {left} messages are not done after {timeout} s")
-            letters = list(self._dead)
+            errors = [error for _, error in self._dead]
             self._dead.clear()
-        if letters:
+        if errors:
             raise FanoutFailed(
-                f"task queue {self.name!r} gave up {len(letters)} messages, first: {letters[0].error}",
-                [letter.error for letter in letters],
-            ) from letters[0].error
+                f"task queue {self.name!r} gave up {len(errors)} messages, first: {errors[0]}", errors
+            ) from errors[0]
 
-    def dead_letters(self) -> list[DeadLetter]:
-        """The messages given up since the last drain, the newest thousand."""
+    def dead_letters(self, limit: int | None = None) -> list[DeadLetter]:
+        """The messages given up since the last drain, oldest first; only the newest thousand are kept.
+
+        :param limit: at most so many.
+        """
         with self._changed:
-            return list(self._dead)
+            return [letter for letter, _ in self._dead][:limit]
+
+    def retry_dead(self, ids: Sequence[str] | None = None) -> int:
+        """Enqueue letters again, and forget them; `drain` does not report them then, unless they fail again.
+
+        :param ids: None: all that are there now.
+        :returns: how many.
+        """
+        letters = [letter for letter in self.dead_letters() if ids is None or letter.id in ids]
+        for letter in letters:
+            self.enqueue(letter.message, letter.priority)
+            self.drop_dead([letter.id])
+        return len(letters)
+
+    def drop_dead(self, ids: Sequence[str] | None = None) -> int:
+        """Forget letters, which `drain` does not report then.
+
+        :param ids: None: all that are there now.
+        :returns: how many.
+        """
+        with self._changed:
+            kept = [pair for pair in self._dead if ids is not None and pair[0].id not in ids]
+            dropped = len(self._dead) - len(kept)
+            self._dead.clear()
+            self._dead.extend(kept)
+        return dropped
 
     def close(self) -> None:
         """Execute what is left, stop the threads, accept nothing more."""
@@ -168,7 +189,7 @@ class ThreadsQueue:
         self._changed = threading.Condition()
         self._waiting: dict[FanoutPriority, deque[bytes]] = {priority: deque() for priority in _ORDER}
         self._running = 0
-        self._dead: deque[DeadLetter] = deque(maxlen=MAX_DEAD)
+        self._dead: deque[tuple[DeadLetter, Exception]] = deque(maxlen=MAX_DEAD)
         self._threads: list[threading.Thread] = []
 
     def _start_workers(self) -> None:
@@ -205,19 +226,27 @@ class ThreadsQueue:
                 self._changed.notify_all()
 
     def _execute(self, message: bytes, priority: FanoutPriority) -> None:
-        assert self._handler is not None
+        id, attempts, handler = uuid4().hex, 0, self._handler
+        assert handler is not None
+
+        def counting(message: bytes) -> None:
+            nonlocal attempts
+            attempts += 1
+            with delivering(id, priority, attempts):
+                handler(message)
+
         try:
-            run(self._handler, message, self._backoff)
+            run(counting, message, self._backoff)
         except Exception as error:  # noqa: BLE001  # whatever it is, the thread goes on and the message is kept
-            cause = (
-                error.__cause__
-                if isinstance(error, MessageFailed) and isinstance(error.__cause__, Exception)
-                else error
-            )
-            rest = error.rest if isinstance(error, MessageFailed) else message
+            rest, cause = message, error
+            if isinstance(error, MessageFailed):
+                rest = error.rest
+                cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
             logger.error("task queue %r gave up a message: %s", self.name, cause)
+            reason = f"{type(cause).__name__}: {cause}"
+            letter = DeadLetter(id, rest, priority, reason, datetime.now(UTC), attempts)
             with self._changed:
-                self._dead.append(DeadLetter(rest, priority, cause))
+                self._dead.append((letter, cause))
 
 
 def _work(queue: ThreadsQueue, served: Sequence[FanoutPriority]) -> None:

@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
 from streamfw_core.errors import FanoutFailed, QueueClosed
-from streamfw_core.queues.protocol import FanoutPriority, TaskQueue
+from streamfw_core.queues.protocol import DeadLetter, DeadLetterQueue, FanoutPriority, TaskQueue
 from streamfw_core.queues.retry import MessageFailed
 from streamfw_core.storage.protocol import Scope
 from streamfw_core.testing.contract import Contract
@@ -31,6 +32,10 @@ class TaskQueueContract(Contract):
     - `make_small_queue(limit)`: one that lets at most `limit` messages wait; None where there is no such limit.
     - `in_background`: whether messages are executed elsewhere than in `enqueue`.
     - `settle(queue)`: wait until what was enqueued is done; by default `queue.drain()`.
+
+    A queue whose messages leave the process (`Scope.SHARED`) is given as one that starts workers when it is bound,
+    which let the bound handler, in the process of the test, execute what they are given.
+    One that keeps dead letters (`DeadLetterQueue`) has to keep the promises about these too.
     """
 
     in_background = True
@@ -68,6 +73,37 @@ class TaskQueueContract(Contract):
 
         queue.bind(handle)
         return queue
+
+    def _letters(self, queue: DeadLetterQueue, count: int) -> list[DeadLetter]:
+        """The dead letters, when there are so many; not by `settle`, for which a queue may report and forget them."""
+        end = time.monotonic() + PATIENCE
+        while len(letters := queue.dead_letters()) < count and time.monotonic() < end:
+            time.sleep(0.01)
+        same(len(letters), count, "C23", "how many messages are among the dead letters")
+        return letters
+
+    def _with_letters(self, *names: bytes) -> tuple[DeadLetterQueue, list[DeadLetter], set[bytes]]:
+        """A queue in which these died one after the other, and the set of those that cannot succeed."""
+        hopeless = {*names}
+
+        def handler(message: bytes) -> None:
+            if message in hopeless:
+                raise MessageFailed("no", rest=message, retriable=False) from ValueError(f"the reason of {message!r}")
+
+        queue = self._queue(handler)
+        if not isinstance(queue, DeadLetterQueue):
+            pytest.skip("the queue keeps no dead letters")
+        letters: list[DeadLetter] = []
+        for number, name in enumerate(names):
+            queue.enqueue(name, [*FanoutPriority][number % 3])
+            letters = self._letters(queue, number + 1)
+        return queue, letters, hopeless
+
+    def _wait_until_executed(self, message: bytes, times: int) -> None:
+        end = time.monotonic() + PATIENCE
+        while self._executed.count(message) < times and time.monotonic() < end:
+            time.sleep(0.01)
+        same(self._executed.count(message), times, "C23", f"how often {message!r} was executed")
 
     # --- tests ---
 
@@ -197,6 +233,72 @@ class TaskQueueContract(Contract):
         check(times < 100, "C23", f"a message that can never succeed was executed {times} times")
         if attempts is not None:
             same(times, attempts, "C23", "how often a message was executed for which trying again is no use")
+
+    @promise("C23")
+    def test_a_dead_letter_says_what_why_when_and_where(self) -> None:
+        queue, letters, _ = self._with_letters(b"one", b"two", b"three")
+        same([letter.message for letter in letters], [b"one", b"two", b"three"], "C23", "dead letters, oldest first")
+        same([letter.priority for letter in letters], [*FanoutPriority], "C23", "the queues of dead letters")
+        same(len({letter.id for letter in letters}), 3, "C23", "how many ids three dead letters have")
+        for letter in letters:
+            check(
+                f"the reason of {letter.message!r}" in letter.reason, "C23", f"the reason of a letter: {letter.reason}"
+            )
+            age = (datetime.now(UTC) - letter.died_at).total_seconds()
+            check(-60 < age < 3600, "C23", f"a letter died a moment ago, and says {letter.died_at}")
+            same(letter.attempts, 1, "C23", "how often a message was tried that cannot succeed")
+        same([letter.message for letter in queue.dead_letters(2)], [b"one", b"two"], "C23", "the first two letters")
+
+    @promise("C23")
+    def test_reading_dead_letters_leaves_them_where_they_are(self) -> None:
+        queue, letters, _ = self._with_letters(b"one", b"two")
+        for _ in range(3):
+            same(queue.dead_letters(1), letters[:1], "C23", "the first letter, read again")
+            same(queue.dead_letters(), letters, "C23", "the letters, read again")
+
+    @promise("C23")
+    def test_a_dead_letter_holds_what_remains(self) -> None:
+        def handler(_: bytes) -> None:
+            raise MessageFailed("no", rest=b"rest", retriable=True) from ValueError("the reason")
+
+        queue = self._queue(handler)
+        if not isinstance(queue, DeadLetterQueue):
+            pytest.skip("the queue keeps no dead letters")
+        queue.enqueue(b"whole", FanoutPriority.LOW)
+        [letter] = self._letters(queue, 1)
+        same((letter.message, letter.priority), (b"rest", FanoutPriority.LOW), "C23", "the message of a dead letter")
+        check(letter.attempts > 1, "C23", "a letter that was tried again says that it was tried once")
+
+    @promise("C23")
+    def test_a_retried_letter_is_executed_where_it_was_and_forgotten(self) -> None:
+        queue, letters, hopeless = self._with_letters(b"one", b"two", b"three")
+        hopeless.clear()
+        same(queue.retry_dead([letters[1].id, "nobody's"]), 1, "C23", "how many letters retry_dead() says it enqueued")
+        self._wait_until_executed(b"two", 2)
+        same(queue.dead_letters(), [letters[0], letters[2]], "C23", "the letters that were not tried again")
+        same(queue.retry_dead([]), 0, "C23", "how many of no letters were enqueued")
+        same(queue.retry_dead(), 2, "C23", "how many of all letters were enqueued")
+        self._wait_until_executed(b"one", 2)
+        self._wait_until_executed(b"three", 2)
+        same((queue.dead_letters(), queue.retry_dead()), ([], 0), "C23", "what is left when all were tried again")
+
+    @promise("C23")
+    def test_a_letter_that_fails_again_is_a_letter_again(self) -> None:
+        queue, letters, _ = self._with_letters(b"one")
+        same(queue.retry_dead(), 1, "C23", "how many letters were enqueued")
+        self._wait_until_executed(b"one", 2)
+        [letter] = self._letters(queue, 1)
+        same((letter.message, letter.priority), (b"one", letters[0].priority), "C23", "a letter that failed again")
+
+    @promise("C23")
+    def test_a_dropped_letter_is_forgotten(self) -> None:
+        queue, letters, _ = self._with_letters(b"one", b"two", b"three")
+        same(queue.drop_dead([letters[0].id, "nobody's", letters[0].id]), 1, "C23", "how many letters were dropped")
+        same(queue.dead_letters(), letters[1:], "C23", "the letters that were not dropped")
+        same(queue.drop_dead([]), 0, "C23", "how many of no letters were dropped")
+        same(queue.drop_dead(), 2, "C23", "how many of all letters were dropped")
+        same((queue.dead_letters(), queue.drop_dead()), ([], 0), "C23", "what is left when all were dropped")
+        same(sorted(self._executed), [b"one", b"three", b"two"], "C23", "what was executed, as dropping does not")
 
     @promise("C20")
     def test_closing_executes_what_is_left(self) -> None:
