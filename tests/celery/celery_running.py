@@ -41,6 +41,11 @@ def names() -> dict[str, str]:
     return {kind: f"test.{unique}.{kind}" for kind in ("high", "normal", "low", "dead")}
 
 
+def node_name() -> str:
+    """Of a worker: two of one name disturb each other."""
+    return f"{uuid.uuid4().hex[:8]}@%h"
+
+
 def program(broker_url: str, folder: Path, *, conf: dict[str, Any] | None = None, **options: Any) -> Program:
     ours = {"broker_transport": transport_for(broker_url), "broker_transport_options": SOON}
     if ours["broker_transport"] is None:
@@ -53,14 +58,16 @@ def program(broker_url: str, folder: Path, *, conf: dict[str, Any] | None = None
     )
 
 
-def command(program: Program, *more: str, module: str = "tests.celery.celery_worker") -> list[str]:
-    name = f"{uuid.uuid4().hex[:8]}@%h"  # two of one name disturb each other
-    return [*CELERY, "-A", module, "worker", "-n", name, "-Q", program.queues, "-c", "2", "-l", "INFO", *QUIET, *more]
+def command(program: Program, *more: str, module: str) -> list[str]:
+    served = ["-Q", program.queues, "-c", "2", "-l", "INFO"]
+    return [*CELERY, "-A", module, "worker", "-n", node_name(), *served, *QUIET, *more]
 
 
-def worker(program: Program, *more: str) -> Worker:
+def worker(program: Program, *more: str, module: str = "tests.celery.celery_worker") -> Worker:
     """One that is not started yet."""
-    return Worker(command(program, *more), ready=READY, environment=program.environment(), cwd=Path.cwd())
+    return Worker(
+        command(program, *more, module=module), ready=READY, environment=program.environment(), cwd=Path.cwd()
+    )
 
 
 class Running:

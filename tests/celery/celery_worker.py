@@ -26,6 +26,9 @@ VARIABLE: Final = "STREAMFW_TEST_CELERY"
 GO: Final = "go"
 """The file for which the action `wait` waits, beside that of the notes."""
 
+WHERE: Final = "where"
+"""The file in which the test that runs now says how it is found; see `celery_remote`."""
+
 
 @frozen
 class Program:

@@ -212,7 +212,9 @@ def test_a_worker_executes_with_the_streams_of_its_app() -> None:
     first = Streams({"task_queue": {"backend": "celery", "options": {"app": one}}})
     second = Streams({"task_queue": {"backend": "celery", "options": {"app": other}}})
 
-    assert (first.queue, second.queue) == (queue_of(one), queue_of(other))
+    assert first.queue is not second.queue
+    assert queue_of(one) is first.queue
+    assert queue_of(other) is second.queue
 
 
 def test_a_worker_executes_with_the_default_streams_else() -> None:

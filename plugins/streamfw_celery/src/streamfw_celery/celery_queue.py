@@ -14,7 +14,7 @@ import logging
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from attrs import field, frozen
@@ -109,10 +109,14 @@ class CeleryQueue:
     def _serializer(self) -> str:
         return serializer_of(self.app)
 
-    @property
-    def scope(self) -> Scope:
-        """PROCESS when the app is eager, so that messages are executed in the caller."""
-        return Scope.PROCESS if self._is_eager else Scope.SHARED
+    if TYPE_CHECKING:
+        scope: Scope  # the protocol's is a plain attribute
+    else:
+
+        @cached_property
+        def scope(self) -> Scope:
+            """PROCESS when the app is eager, so that messages are executed in the caller."""
+            return Scope.PROCESS if self._is_eager else Scope.SHARED
 
     @property
     def _is_eager(self) -> bool:
