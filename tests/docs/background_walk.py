@@ -101,7 +101,8 @@ class Shell:
         )
         assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         [shown] = {*_ID.findall(PAGE.read_text(encoding="utf-8"))}
-        return re.sub(rf"\b{real or _dead_letter()}\b", shown, done.stdout)
+        printed = re.sub(rf"\b{real or _dead_letter()}\b", shown, done.stdout)
+        return "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
 
     def _start(self, program: str, arguments: list[str]) -> None:
         kind = " ".join([program, *arguments[: arguments.index("worker")], os.environ["STREAMFW_SETTINGS"]])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import attrs
+import kombu
 import pytest
 from streamfw_celery import celery_queue, kombu_queue
 from streamfw_celery.options import QueueNames, Retries
@@ -100,7 +102,30 @@ def test_quorum_queues_as_the_page_describes_them_bear_retries(
         command = [sys.executable, "-m", "celery", "-A", "proj", "worker", "-l", "INFO", "-c", "1"]
         start_worker(command, ready=" ready.", environment=environment, cwd=tmp_path)
         subprocess.run([sys.executable, "-c", PUBLISH], cwd=tmp_path, env=environment, check=True, timeout=60)
-    assert (tmp_path / "failed").exists()
+        assert (tmp_path / "failed").exists()
+
+
+def test_our_worker_takes_queues_as_it_finds_them(
+    rabbitmq_server: RabbitMQ, start_worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    write_files(tmp_path, "rabbitmq")
+    names = {name: f"found.{name}" for name in ("high", "normal", "low", "dead")}
+    with (tmp_path / "proj/own_workers.py").open("a") as config:
+        config.write(f"STREAMFW['task_queue']['options']['queues'] = {names}")
+    with kombu.Connection(rabbitmq_server.url) as connection:
+        for name in names.values():
+            kombu.Queue(name, queue_arguments={"x-queue-type": "quorum"})(connection.default_channel).declare()
+    with Server(_newest_redis()) as redis:
+        environment = _environment(redis.url, rabbitmq_server.url) | {"STREAMFW_SETTINGS": "proj.own_workers:STREAMFW"}
+        command = [sys.executable, "-m", "streamfw_core", "worker"]
+        start_worker(command, ready="ready: ", environment=environment, cwd=tmp_path)
+        subprocess.run([sys.executable, "-c", PUBLISH], cwd=tmp_path, env=environment, check=True, timeout=60)
+
+
+def test_what_keeps_workers_running_starts_those_of_the_page() -> None:
+    starting = re.findall(r"^(?:ExecStart=.*/bin/|    command: )(.*)$", TEXT, re.MULTILINE)
+    assert len(starting) == 2
+    assert {command.replace("%%", "%") for command in starting} < {*commands()}
 
 
 @pytest.mark.parametrize(
