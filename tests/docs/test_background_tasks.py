@@ -99,7 +99,7 @@ def test_quorum_queues_as_the_page_describes_them_bear_retries(
         feeds.write(FAIL_ONCE)
     with Server(_newest_redis()) as redis:
         environment = _environment(redis.url, rabbitmq_server.url) | {"STREAMFW_SETTINGS": "proj.config:STREAMFW"}
-        command = [sys.executable, "-m", "celery", "-A", "proj", "worker", "-l", "INFO", "-c", "1"]
+        command = [sys.executable, "-m", "celery", "-A", "proj", "worker", "-l", "INFO", "-c", "1", "-n", "quorum@%h"]
         start_worker(command, ready=" ready.", environment=environment, cwd=tmp_path)
         subprocess.run([sys.executable, "-c", PUBLISH], cwd=tmp_path, env=environment, check=True, timeout=60)
         assert (tmp_path / "failed").exists()
