@@ -16,7 +16,7 @@ class Library:
     """What a benchmark may ask for."""
 
     def __init__(self, port: int, followers: int) -> None:
-        from celery import Celery  # type: ignore[import-not-found]
+        from celery import Celery
         from stream_framework import settings  # type: ignore[import-not-found]
 
         celery = Celery()
