@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from attrs import field, frozen
@@ -16,12 +15,24 @@ NUMBER: Final = instance_of((int, float))
 
 @frozen
 class QueueNames:
-    """The queues on the broker: one for each priority, and one for what was given up."""
+    """The queues on the broker: one for each priority, and one for what was given up; no two are the same.
+
+    :raises ValueError: two have one name, or one has none.
+    """
 
     high: str = "streamfw.high"
     normal: str = "streamfw.normal"
     low: str = "streamfw.low"
     dead: str = "streamfw.dead"
+
+    def __attrs_post_init__(self) -> None:
+        names = [self.high, self.normal, self.low, self.dead]
+        if not all(names):
+            raise ValueError("a queue without a name: give each a name, such as 'feeds.high'")
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"two queues of one name among {', '.join(names)}: LOW would delay HIGH, or dead letters work"
+            )
 
     def of(self, priority: FanoutPriority) -> str:
         name: str = getattr(self, priority.value)
@@ -44,8 +55,3 @@ class Retries:
     attempts: int = field(default=12, validator=[instance_of(int), ge(1)])
     pause: float = field(default=0.5, validator=[NUMBER, ge(0)])
     max_pause: float = field(default=30.0, validator=[NUMBER, gt(0)])
-
-
-def names_by_priority(names: QueueNames) -> Mapping[FanoutPriority, str]:
-    """The queues by priority, the most urgent first."""
-    return {priority: names.of(priority) for priority in FanoutPriority}
