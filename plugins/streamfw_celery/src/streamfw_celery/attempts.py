@@ -9,6 +9,7 @@ from attrs import frozen
 from streamfw_core.errors import MessageError
 from streamfw_core.queues import FanoutPriority, Handler, delivering
 from streamfw_core.queues.retry import MessageFailed
+from streamfw_core.settings.masking import mask_text
 
 from streamfw_celery.options import Retries
 
@@ -62,9 +63,11 @@ def attempt(
         retriable, error = False, hopeless
     except Exception as unexpected:  # noqa: BLE001 - whatever it is, the message must neither be lost nor stop the worker
         error = unexpected
+    # A driver's error may quote a URL.
+    reason = mask_text(f"{type(error).__name__}: {error}")
     if retriable and number < retries.attempts:
         delay = min(retries.pause * 2 ** (number - 1), retries.max_pause) * (1 + random.random() / 2)
-        logger.info("message %s: attempt %d failed, trying the rest in %.1f s: %s", id, number, delay, error)
+        logger.info("message %s: attempt %d failed, trying the rest in %.1f s: %s", id, number, delay, reason)
         return Again(rest, number + 1, delay)
-    logger.error("message %s is given up after attempt %d: %s", id, number, error)
-    return Dead(rest, f"{type(error).__name__}: {error}", number)
+    logger.error("message %s is given up after attempt %d: %s", id, number, reason)
+    return Dead(rest, reason, number)
