@@ -22,7 +22,7 @@ nox.options.sessions = ["tests", "typing", "lint", "imports", "docs"]
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 REQUIREMENTS: dict[str, Any] = PYPROJECT["tool"]["hatch"]["metadata"]["hooks"]["custom"]
-EXAMPLE_PLUGIN = "examples/streamfw_example_storage"
+EXAMPLES = ["examples/streamfw_example_storage", "examples/streamfw_example_queue"]
 DEVELOPMENT_FOLDER = ".venv"
 
 
@@ -46,8 +46,8 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Hold every storage of the repository and the example plugin against the conformance kit."""
-    session.install(*_editable(), *_example(), *_group("tests"))
+    """Hold every backend of the repository and the example plugins against the conformance kit."""
+    session.install(*_editable(), *_examples(), *_group("tests"))
     session.run("pytest", "-m", "not packaging", "-k", "conformance", *(session.posargs or ["tests", "examples"]))
 
 
@@ -61,7 +61,7 @@ def packaging(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check the types of everything with mypy --strict."""
-    session.install(*_editable(), *_example(), *_group("tests"), *_group("typing"))
+    session.install(*_editable(), *_examples(), *_group("tests"), *_group("typing"))
     session.run("mypy", *session.posargs)
 
 
@@ -126,8 +126,8 @@ def _editable() -> list[str]:
     return arguments
 
 
-def _example() -> list[str]:
-    return ["--editable", f"./{EXAMPLE_PLUGIN}"]
+def _examples() -> list[str]:
+    return [argument for folder in EXAMPLES for argument in ("--editable", f"./{folder}")]
 
 
 def _group(name: str) -> tuple[str, ...]:
