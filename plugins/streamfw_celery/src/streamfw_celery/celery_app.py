@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from celery import Celery, _state
 from streamfw_core.errors import Problem, SettingsError, given
 
-from streamfw_celery.redis_transport import is_stock_redis, transport_for
+from streamfw_celery.brokers import check_installed, is_stock_redis, transport_for
 
 if TYPE_CHECKING:
     from streamfw_celery.celery_queue import Options
@@ -48,6 +48,7 @@ def find_app(options: Options) -> Any:
             )
         return own
     if options.broker_url is not None:
+        check_installed(options.broker_url, f"{_PATH}.broker_url")
         return _made(options.broker_url, options.broker_transport_options, options.visibility_timeout)
     raise SettingsError(
         [
@@ -129,9 +130,16 @@ def serializer_of(app: Any) -> str:
 
 
 def check_app(app: Any) -> None:
-    """Say what of the app's own configuration may lose messages. Nothing connects."""
+    """Say what of the app's own configuration may lose messages. Nothing connects.
+
+    :raises SettingsError: the package that speaks to its broker is not installed.
+    """
+    if app.conf.task_always_eager:  # no broker is spoken to
+        return
     connection = app.connection_for_write()
-    ours = transport_for(str(app.conf.broker_write_url or ""))
+    url = str(app.conf.broker_write_url or "")
+    check_installed(url, "broker_url of the Celery app")
+    ours = transport_for(url)
     if ours is not None and is_stock_redis(connection):
         logger.warning(
             "the Celery app %r uses kombu's transport for Redis, which loses a message when a worker is killed while"

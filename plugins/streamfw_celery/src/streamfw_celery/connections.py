@@ -14,7 +14,7 @@ from typing import Any, Final
 import kombu
 from streamfw_core.errors import QueueUnavailable
 
-from streamfw_celery.redis_transport import transport_for
+from streamfw_celery.brokers import errors_of_redis, transport_for
 
 __all__ = ["Connections", "Line", "broker_connection", "is_of_broker", "prepared", "queue_of"]
 
@@ -238,7 +238,6 @@ if hasattr(os, "register_at_fork"):
 def is_of_broker(error: Exception) -> bool:
     """Whether an error came from the broker or the way to it, rather than from a mistake in the program."""
     import amqp.exceptions
-    import redis.exceptions
     from kombu.exceptions import KombuError, OperationalError
 
     return isinstance(
@@ -250,6 +249,6 @@ def is_of_broker(error: Exception) -> bool:
             OperationalError,
             amqp.exceptions.AMQPError,
             amqp.exceptions.MessageNacked,
-            redis.exceptions.RedisError,
+            *errors_of_redis(),
         ),
     )

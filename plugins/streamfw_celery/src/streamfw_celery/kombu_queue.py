@@ -15,6 +15,7 @@ from streamfw_core.queues import DeadLetter, FanoutPriority, Handler
 from streamfw_core.storage.protocol import Scope
 
 from streamfw_celery import wire
+from streamfw_celery.brokers import check_installed
 from streamfw_celery.connections import Connections, broker_connection, prepared, queue_of
 from streamfw_celery.dead_letters import DeadLetters
 from streamfw_celery.options import NUMBER, QueueNames, Retries
@@ -60,6 +61,7 @@ class KombuQueue:
 
         self.name = name
         self.options = structure_options(Options, options or {}, "task_queue.options")
+        check_installed(self.options.url, "task_queue.options.url")
         self.connections = Connections(
             self._connect, name=name, patience=self.options.publish_timeout, url=sanitize_url(self.options.url)
         )

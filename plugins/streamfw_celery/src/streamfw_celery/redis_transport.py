@@ -40,33 +40,17 @@ from kombu.utils.json import dumps, loads
 from redis.exceptions import NoScriptError, ResponseError
 
 from streamfw_celery import redis_scripts as scripts
+from streamfw_celery.brokers import is_stock_redis, transport_for
 
 __all__ = ["SentinelTransport", "Transport", "is_stock_redis", "transport_for"]
 
 logger = logging.getLogger(__name__)
-
-_OURS: Final = {
-    "redis": "streamfw_celery.redis_transport:Transport",
-    "rediss": "streamfw_celery.redis_transport:Transport",
-    "sentinel": "streamfw_celery.redis_transport:SentinelTransport",
-}
 
 WAIT_FOR_ONE: Final = 0.1
 """Seconds for which a consumer of several keys waits for one of them: so long may a message of another one lie."""
 
 MAX_RESTORED: Final = 1000
 """How many messages are given back at once, unless `unacked_restore_limit` says so."""
-
-
-def transport_for(url: str) -> str | None:
-    """The name of the transport here that is for the URL of a broker; None: kombu's own is right."""
-    return _OURS.get(url.partition("://")[0])
-
-
-def is_stock_redis(connection: Any) -> bool:
-    """Whether a connection of kombu, which need not be open, uses kombu's transport for Redis."""
-    transport = connection.get_transport_cls()
-    return issubclass(transport, stock.Transport) and not issubclass(transport, _Transport)
 
 
 class QoS(stock.QoS):  # type: ignore[misc]

@@ -10,11 +10,14 @@ or when what remains of it has been published again or put to the dead letters.
 from __future__ import annotations
 
 import logging
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from celery import shared_task
 from celery.exceptions import Ignore, Reject
+from celery.signals import worker_init
 from streamfw_core.errors import QueueUnavailable
 
 from streamfw_celery.attempts import Done, Verdict
@@ -70,6 +73,14 @@ def execute(self: Any, *args: object, **kwargs: object) -> None:
 
 def _said(verdict: Verdict) -> str:
     return type(verdict).__name__.lower()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _import_from_here(**_: object) -> None:
+    """Let managers be found in the current folder: Celery looks for the app there, and for nothing later."""
+    folder = str(Path.cwd())
+    if folder not in sys.path and "" not in sys.path:
+        sys.path.insert(0, folder)
 
 
 keep_strays()
