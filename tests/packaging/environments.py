@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,22 @@ class Environment:
         self.scripts = folder / ("Scripts" if os.name == "nt" else "bin")
         self.home = folder
 
-    def run(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a script of the environment from its own folder, so that the checkout is not importable."""
+    def run(
+        self,
+        program: str,
+        *arguments: str,
+        check: bool = True,
+        cwd: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script of the environment, by default from its own folder, so that the checkout is not importable."""
         done = subprocess.run(
             [str(self.scripts / program), *arguments],
             check=False,
             capture_output=True,
             text=True,
-            cwd=self.home,
-            env=clean_environment(),
+            cwd=cwd or self.home,
+            env=clean_environment(**(variables or {})),
         )
         if check and done.returncode:
             raise AssertionError(f"{' '.join(done.args)} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -38,6 +46,13 @@ class Environment:
 
     def pip(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run("python", "-m", "pip", "--disable-pip-version-check", *arguments, check=check)
+
+    def install_from(self, folder: Path, *arguments: str) -> dict[str, str]:
+        """Install from an index, and from a folder what is ours; returns where each distribution came from, a URL."""
+        report = self.home / "report.json"
+        self.pip("install", "--find-links", str(folder), "--report", str(report), *arguments)
+        told = json.loads(report.read_text(encoding="utf-8"))["install"]
+        return {entry["metadata"]["name"]: entry["download_info"]["url"] for entry in told}
 
     def installed(self) -> dict[str, str]:
         """Name and version of every installed distribution."""
