@@ -27,7 +27,7 @@ README_FILES = [
 ]
 
 
-NEED_SERVERS = {"background-tasks.md", "redis.md"}
+NEED_SERVERS = {"background-tasks.md", "redis.md", "writing-a-task-queue.md"}
 """The examples of these run in a test of their own."""
 
 
