@@ -22,8 +22,8 @@ from rq.serializers import JSONSerializer
 from streamfw_core.errors import QueueUnavailable
 from streamfw_core.queues import DeadLetterQueue, FanoutPriority
 
-from tests.services.binaries import Binary
-from tests.services.fixtures import Shared, redis_binary, shared_services, start_worker
+from tests.services.binaries import Binary, find_binaries
+from tests.services.fixtures import Shared, redis_binary, shared_services, start_worker, unavailable
 from tests.services.redis import Server
 from tests.services.waiting import wait_for
 from tests.services.workers import Worker as Program
@@ -94,15 +94,19 @@ def job_keys(redis: Redis) -> int:
 
 
 @pytest.mark.slow
-def test_the_example_passes_its_own_tests(server: Server) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE), str(EXAMPLE)],
-        check=False,
-        cwd=EXAMPLE,
-        env=os.environ | {"PYTHONPATH": str(EXAMPLE / "src"), "REDIS_URL": server.url},
-        capture_output=True,
-        text=True,
-    )
+def test_the_example_passes_its_own_tests() -> None:
+    found = [binary for binary in find_binaries() if binary.product == "redis"]
+    if not found:
+        unavailable("there is no Redis here, where the example keeps its jobs")
+    with Server(found[-1]) as server:  # one version is enough for a minute's tests
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE), str(EXAMPLE)],
+            check=False,
+            cwd=EXAMPLE,
+            env=os.environ | {"PYTHONPATH": str(EXAMPLE / "src"), "REDIS_URL": server.url},
+            capture_output=True,
+            text=True,
+        )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
