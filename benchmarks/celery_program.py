@@ -100,7 +100,8 @@ class Program:
         return app
 
     def send(self, task: str, *arguments: object) -> None:
-        self.app.tasks[f"bench.{task}"].apply_async(arguments, queue=HIGH)
+        # Without argsrepr, Celery would write all ids a second time, for people to read.
+        self.app.tasks[f"bench.{task}"].apply_async(arguments, queue=HIGH, argsrepr="...")
 
 
 class ByHand:
