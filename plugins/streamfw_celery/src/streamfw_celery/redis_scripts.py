@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 
-__all__ = ["GIVE_BACK", "KEEP", "NOTED", "OVERDUE", "SET_ASIDE", "TAKE", "sha"]
+__all__ = ["FORGET", "GIVE_BACK", "KEEP", "NOTED", "OVERDUE", "SET_ASIDE", "TAKE", "sha"]
 
 _NOW = """
 local time = redis.call('TIME')
@@ -56,6 +56,12 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1], 'LIMIT', 0, A
 
 NOTED = "return redis.call('HGET', KEYS[1], ARGV[1])"
 """What the hash KEYS[1] has under a tag."""
+
+FORGET = """
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+"""
+"""Forget what is noted under a tag."""
 
 GIVE_BACK = """
 local held = redis.call('HDEL', KEYS[1], ARGV[1])

@@ -68,6 +68,19 @@ class QoS(stock.QoS):  # type: ignore[misc]
         else:  # of a fanout exchange
             super().append(message, delivery_tag)
 
+    def ack(self, delivery_tag: str) -> None:
+        self._forget(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        if requeue:
+            self.restore_by_tag(delivery_tag, leftmost=True)
+        self._forget(delivery_tag)
+
+    def _forget(self, tag: str) -> None:
+        # No transaction, as kombu's: Redis 7.0 refuses any while its memory is full.
+        self.channel.run(scripts.FORGET, [self.unacked_key, self.unacked_index_key], [tag])
+        virtual.QoS.ack(self, tag)
+
     def keep(self) -> None:
         """Say that what is held here is still being worked on; does nothing more often than is needed."""
         now = monotonic()
@@ -349,11 +362,23 @@ class _Channel:
         super().close()  # type: ignore[misc]
 
 
-class Channel(_Channel, stock.Channel):  # type: ignore[misc]
+class _Since57:
+    """What channels of kombu have since 5.7, or 5.6, for those that have it not: it comes last among the bases."""
+
+    brpop_timeout = 1
+
+    def _flush_brpop_reauth(self) -> None:
+        """Log in again with new credentials; there are none."""
+
+    def _maybe_update_queues_expire(self, client: Any, queue: str) -> None:
+        """Let queues expire; they do not."""
+
+
+class Channel(_Channel, stock.Channel, _Since57):  # type: ignore[misc]
     """A channel to one server."""
 
 
-class SentinelChannel(_Channel, stock.SentinelChannel):  # type: ignore[misc]
+class SentinelChannel(_Channel, stock.SentinelChannel, _Since57):  # type: ignore[misc]
     """A channel to the server that sentinels name."""
 
     from_transport_options = stock.SentinelChannel.from_transport_options
