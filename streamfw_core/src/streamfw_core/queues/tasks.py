@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from uuid import uuid4
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from streamfw_core.errors import ArgumentError, given
 from streamfw_core.queues.protocol import FanoutPriority
@@ -84,7 +84,7 @@ def delivering(id: str, priority: FanoutPriority, attempt: int = 1) -> Iterator[
 def executing(*, correlation_id: str, kind: str, manager: str, feed: str = "") -> Iterator[Task]:
     """Around the execution of a message, by core, which knows these."""
     known = _current.get() or Task()
-    task = evolve(known, correlation_id=correlation_id, kind=kind, manager=manager, feed=feed)
+    task = Task(known.id, known.priority, known.attempt, correlation_id, kind, manager, feed)
     token, correlation = _current.set(task), _correlation_id.set(correlation_id)
     try:
         yield task
