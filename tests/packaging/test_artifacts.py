@@ -60,6 +60,22 @@ def test_a_wheel_holds_its_package_its_types_and_its_license(release: Path, name
     assert {path.partition("/")[0] for path in inside if ".dist-info/" not in path} == {name}
 
 
+@pytest.mark.parametrize("name", SIBLINGS)
+def test_a_source_distribution_holds_the_same(release: Path, name: str) -> None:
+    [sdist] = release.glob(f"{name}-*.tar.gz")
+    inside = {path.partition("/")[2] for path in artifacts.files(sdist)}
+
+    assert {"LICENSE", "README.md", "pyproject.toml", f"src/{name}/py.typed"} <= inside
+
+
+@pytest.mark.parametrize("name", ["streamfw", *SIBLINGS])
+@pytest.mark.parametrize("suffix", ["whl", "tar.gz"])
+def test_an_index_shows_the_readme(release: Path, name: str, suffix: str) -> None:
+    [artifact] = release.glob(f"{name}-*.{suffix}")
+
+    assert str(artifacts.metadata(artifact).get_payload()).lstrip().startswith("# streamfw")
+
+
 def test_the_root_wheel_holds_no_code(release: Path) -> None:
     [wheel] = release.glob("streamfw-*.whl")
 
