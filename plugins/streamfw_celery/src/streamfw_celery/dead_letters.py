@@ -25,6 +25,7 @@ from kombu.utils.json import loads
 from streamfw_core.queues import DeadLetter, FanoutPriority
 
 from streamfw_celery.connections import Connections, Line, is_of_broker, queue_of
+from streamfw_celery.wire import bytes_of
 
 __all__ = ["DeadLetters"]
 
@@ -226,7 +227,7 @@ def _walk_queue(line: Line, name: str, visit: Visit) -> int:
         if raw is None:
             break
         message = channel.message_to_python(raw)
-        then = visit(_letter(message, bytes(message.body or b"")))
+        then = visit(_letter(message, bytes_of(message.body)))
         if then is _Next.REMOVE:
             message.ack()
             removed += 1
@@ -238,11 +239,11 @@ def _walk_queue(line: Line, name: str, visit: Visit) -> int:
 def _letter(message: Any, item: bytes) -> DeadLetter:
     """The letter in a message, be it one that somebody else put there."""
     headers = message.headers
-    body = b"" if message.errors or message.body is None else message.body
+    body = b"" if message.errors else bytes_of(message.body)
     attempts = headers.get("attempts")
     return DeadLetter(
         id=str(message.properties.get("message_id") or hashlib.sha256(item).hexdigest()[:32]),
-        message=body if isinstance(body, bytes) else str(body).encode(),
+        message=body,
         priority=_priority(headers.get("priority")),
         reason=str(headers.get("reason") or "not said"),
         died_at=_time(headers.get("died_at")),

@@ -188,7 +188,7 @@ class Session:
                 received = wire.received(task.message)
             except MessageError as error:
                 logger.error("a message of the queue %r is given up: %s", task.intake.name, error)
-                return Dead(_bytes(task.message.body), f"{type(error).__name__}: {error}", 1)
+                return Dead(wire.bytes_of(task.message.body), f"{type(error).__name__}: {error}", 1)
             task.id, task.rest, task.number = received.id, received.message, received.attempt
         with self._keeper.working():
             return attempt(
@@ -332,6 +332,3 @@ class Keeper:
         if restoring and hasattr(getattr(first, "qos", None), "keep"):
             first.qos.restore_visible()
 
-
-def _bytes(body: Any) -> bytes:
-    return body if isinstance(body, bytes) else str(body or "").encode()

@@ -19,7 +19,7 @@ from typing import Any, Final
 from attrs import frozen
 from streamfw_core.errors import MessageError
 
-__all__ = ["TASK", "Received", "body_of", "headers_of", "received", "text_of"]
+__all__ = ["TASK", "Received", "body_of", "bytes_of", "headers_of", "received", "text_of"]
 
 TASK: Final = "streamfw.execute"
 
@@ -41,6 +41,11 @@ class Received:
 def text_of(message: bytes) -> str:
     """A message as a text; bytes that are no UTF-8 come back as they were."""
     return message.decode("utf-8", "surrogateescape")
+
+
+def bytes_of(body: Any) -> bytes:
+    """The body of a message of kombu, which gives some as a text, and none for an empty one."""
+    return body if isinstance(body, bytes) else str(body or "").encode("utf-8", "surrogateescape")
 
 
 def body_of(message: bytes) -> bytes:
