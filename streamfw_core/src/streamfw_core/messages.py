@@ -189,7 +189,7 @@ def _words(owners: list[Any]) -> list[Any] | None:
     """The owners if all are integers of 64 bits: nearly always so, and then what is done with thousands takes no loop."""
     try:
         return msgspec.convert(owners, list[Word])
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeError):  # the latter for a text with a lone surrogate
         return None
 
 

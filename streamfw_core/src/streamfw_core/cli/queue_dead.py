@@ -13,6 +13,7 @@ from streamfw_core.cli.queue_program import of_program, settings_option
 from streamfw_core.errors import Problem, SettingsError
 from streamfw_core.plugins.known import WORKER_QUEUE
 from streamfw_core.queues import DeadLetter, DeadLetterQueue
+from streamfw_core.storage.protocol import Scope
 from streamfw_core.streams import Streams
 
 __all__ = ["dead"]
@@ -119,10 +120,10 @@ def drop(ids: Sequence[str], everything: bool, yes: bool, reference: str | None)
 def _queue(streams: Streams) -> DeadLetterQueue:
     """The task queue.
 
-    :raises SettingsError: it keeps no dead letters.
+    :raises SettingsError: it keeps no dead letters, or only in the process that gave them up.
     """
     queue = streams.queue
-    if isinstance(queue, DeadLetterQueue):
+    if isinstance(queue, DeadLetterQueue) and queue.scope is Scope.SHARED:
         return queue
     message = f"{streams.settings.task_queue.backend!r} keeps no dead letters that outlive the process"
     hint = f"what it gives up is in its log; one that keeps them is {WORKER_QUEUE!r}"
