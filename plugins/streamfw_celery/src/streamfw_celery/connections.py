@@ -25,6 +25,9 @@ MAX_IDLE: Final = 8
 
 PERSISTENT: Final = 2
 
+GOODBYE: Final = 2.0
+"""Seconds within which a broker should say that it closed a connection."""
+
 ALREADY_OTHERWISE: Final = 406
 """The code of AMQP for a queue that exists, with other arguments than those that were declared."""
 
@@ -156,8 +159,11 @@ class Connections:
     def _discard(self, line: Line | None) -> None:
         """Forget one that failed, and the idle ones, which it is likely that the same happened to."""
         if line is not None:
-            line.close()
-            self.close()
+            line.drop()
+            with self._own():
+                lines, self._idle = self._idle, []
+            for idle in lines:
+                idle.drop()
 
     @contextmanager
     def _own(self) -> Iterator[None]:
@@ -173,6 +179,7 @@ class Line:
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+        self._amqp: Any = None
         _open.add(self)
         self._known: set[str] = set()
         try:
@@ -181,7 +188,7 @@ class Line:
             )
             self._open_channel()
         except BaseException:
-            self.close()
+            self.drop()
             raise
 
     def _open_channel(self) -> None:
@@ -211,7 +218,22 @@ class Line:
         )
 
     def close(self) -> None:
+        """Close it as the broker wants it, if that answers in a moment."""
+        with suppress(Exception):
+            self._amqp.transport.sock.settimeout(GOODBYE)
+        try:
+            self.connection.release()
+        except Exception as error:  # noqa: BLE001 - it is gone, which is what was wanted
+            logger.debug("a connection ended while it was closed: %r", error)
+            self.drop()
         _open.discard(self)
+
+    def drop(self) -> None:
+        """Forget one that failed, without a word to the broker, which may not answer."""
+        _open.discard(self)
+        with suppress(Exception):
+            if self._amqp is not None and hasattr(self._amqp, "collect"):
+                self._amqp.collect()
         with suppress(Exception):
             self.connection.release()
 

@@ -87,6 +87,8 @@ class Worker:
                     pause,
                     error,
                 )
+                if session is not None:
+                    session.drop()
                 self._stop.wait(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             finally:
@@ -146,6 +148,10 @@ class Session:
     def close(self) -> None:
         """Give back what was only fetched."""
         self._line.close()
+
+    def drop(self) -> None:
+        """Leave a broker that failed, which gives back by itself what was fetched."""
+        self._line.drop()
 
     def _add(self, task: Task) -> None:
         heapq.heappush(self._ready, (task.intake.order, next(self._count), task))
@@ -331,4 +337,3 @@ class Keeper:
         first = self._session.intakes[0].channel
         if restoring and hasattr(getattr(first, "qos", None), "keep"):
             first.qos.restore_visible()
-
