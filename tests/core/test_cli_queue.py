@@ -52,6 +52,12 @@ class Settings(ModuleType):
     STREAMFW: dict[str, object]
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are not folded, however narrow the terminal of whoever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 @pytest.fixture
 def queue(tmp_path: Path) -> FolderQueue:
     return FolderQueue("folder", {"folder": tmp_path / "queue"})
