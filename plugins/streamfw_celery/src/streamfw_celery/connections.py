@@ -220,7 +220,8 @@ class Line:
     def close(self) -> None:
         """Close it as the broker wants it, if that answers in a moment."""
         with suppress(Exception):
-            self._amqp.transport.sock.settimeout(GOODBYE)
+            if self._amqp.connected:
+                self._amqp.transport.sock.settimeout(GOODBYE)
         try:
             self.connection.release()
         except Exception as error:  # noqa: BLE001 - it is gone, which is what was wanted

@@ -34,6 +34,9 @@ MAX_HELD: Final = 100
 TICK: Final = 0.5
 """Seconds for which a worker waits for messages before it looks whether it is to stop."""
 
+ANSWER: Final = 0.1
+"""Seconds that an answer of Redis may take before a worker goes on without it."""
+
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 
@@ -172,6 +175,18 @@ class Session:
             for _ in range(100):
                 self.connection.drain_events(timeout=seconds)
                 seconds = 0.0
+        if self._ready and self._line.connection.transport.driver_type == "redis":
+            self._fetch_more_urgent()
+
+    def _fetch_more_urgent(self) -> None:
+        """On Redis a message is asked for: see that those which are more urgent than what is ready were."""
+        urgent = self.intakes[: self._ready[0][0]]
+        end = time.monotonic() + ANSWER
+        calls = 2 * len(self.intakes) if urgent else 0  # each looks at one connection
+        while calls > 0 or (any(intake.may_have_more for intake in urgent) and time.monotonic() < end):
+            with suppress(TimeoutError):
+                self.connection.drain_events(timeout=0.0 if calls > 0 else 0.005)
+            calls -= 1
 
     def _execute(self, task: Task) -> None:
         verdict = self._attempt(task)
@@ -233,6 +248,11 @@ class Intake:
         self.channel = line.connection.channel()
         self._queue = queue(self.channel)
         self._consume()
+
+    @property
+    def may_have_more(self) -> bool:
+        """On Redis: whether a message may be there that was not asked for, or not answered yet."""
+        return bool(getattr(self.channel, "may_have_more", False))
 
     def hold(self, task: Task) -> None:
         """Make room for others beside one that waits for its next attempt."""

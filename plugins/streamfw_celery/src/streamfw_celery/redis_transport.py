@@ -34,13 +34,13 @@ from uuid import uuid4
 
 import redis
 from kombu.transport import redis as stock
-from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
 from redis.exceptions import NoScriptError, ResponseError
 
 from streamfw_celery import redis_scripts as scripts
 from streamfw_celery.brokers import is_stock_redis, transport_for
+from streamfw_celery.redis_unacked import QoS
 
 __all__ = ["SentinelTransport", "Transport", "is_stock_redis", "transport_for"]
 
@@ -48,88 +48,6 @@ logger = logging.getLogger(__name__)
 
 WAIT_FOR_ONE: Final = 0.1
 """Seconds for which a consumer of several keys waits for one of them: so long may a message of another one lie."""
-
-MAX_RESTORED: Final = 1000
-"""How many messages are given back at once, unless `unacked_restore_limit` says so."""
-
-
-class QoS(stock.QoS):  # type: ignore[misc]
-    """What a channel holds unacknowledged: tag by tag in a hash, and by the time when it was taken in a sorted set."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._kept_at = monotonic()
-        self._restored_at = float("-inf")
-
-    def append(self, message: Any, delivery_tag: str) -> None:
-        if delivery_tag in self.channel.noted:
-            self.channel.noted.discard(delivery_tag)
-            virtual.QoS.append(self, message, delivery_tag)
-        else:  # of a fanout exchange
-            super().append(message, delivery_tag)
-
-    def ack(self, delivery_tag: str) -> None:
-        self._forget(delivery_tag)
-
-    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        if requeue:
-            self.restore_by_tag(delivery_tag, leftmost=True)
-        self._forget(delivery_tag)
-
-    def _forget(self, tag: str) -> None:
-        # No transaction, as kombu's: Redis 7.0 refuses any while its memory is full.
-        self.channel.run(scripts.FORGET, [self.unacked_key, self.unacked_index_key], [tag])
-        virtual.QoS.ack(self, tag)
-
-    def keep(self) -> None:
-        """Say that what is held here is still being worked on; does nothing more often than is needed."""
-        now = monotonic()
-        if now - self._kept_at < self.channel.keep_interval:
-            return
-        self._kept_at = now
-        tags = [tag for tag in list(self._delivered) if tag not in self._dirty]
-        if tags:
-            self.channel.run(scripts.KEEP, [self.unacked_index_key], tags)
-
-    def restore_visible(self, start: int = 0, num: int | None = None, interval: int = 1) -> None:
-        """Give back what somebody holds who has not said for `visibility_timeout` seconds that he does.
-
-        :param num: how many at most.
-        """
-        now = monotonic()
-        if now - self._restored_at < min(1.0, self.channel.keep_interval):
-            return
-        self._restored_at = now
-        limit = [self.visibility_timeout, num or MAX_RESTORED]
-        for tag in self.channel.run(scripts.OVERDUE, [self.unacked_index_key], limit):
-            self.restore_by_tag(bytes_to_str(tag))
-
-    def restore_unacked(self, client: Any = None) -> None:
-        """Give back what is held; where the server does not answer, that happens after the visibility timeout."""
-        try:
-            for tag in list(self._delivered):
-                self.restore_by_tag(tag)
-        except self.channel.connection_errors as error:
-            logger.info("%d messages come back when their visibility timeout ends: %s", len(self._delivered), error)
-        self._delivered.clear()
-
-    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
-        """Put one back into its queue, if nobody else did.
-
-        :param leftmost: behind all others, instead of before them.
-        """
-        noted = self.channel.run(scripts.NOTED, [self.unacked_key], [tag])
-        try:
-            payload, exchange, routing_key = loads(bytes_to_str(noted)) if noted else (None, None, None)
-            keys = self.channel.keys_of(payload, exchange, routing_key) if noted else []
-        except (ValueError, TypeError, KeyError, AttributeError):
-            self.channel.set_aside(tag, noted)
-            return
-        self.channel.run(
-            scripts.GIVE_BACK,
-            [self.unacked_key, self.unacked_index_key, *keys],
-            [tag, "LPUSH" if leftmost else "RPUSH", dumps(payload)],
-        )
 
 
 class _Channel:
@@ -148,7 +66,7 @@ class _Channel:
 
     def __init__(self: Any, *arguments: Any, **options: Any) -> None:
         self._asked: Literal["take", "wait"] = "take"
-        self._tag = ""
+        self.tag = ""
         self._taken_from: list[tuple[str, str]] = []
         self._turn = 0
         self._cannot_wait = False
@@ -166,14 +84,14 @@ class _Channel:
             self._taken_from = [
                 (queue, self._q_for_pri(queue, priority)) for priority in self.priority_steps for queue in queues
             ]
-            self._tag = uuid4().hex
+            self.tag = uuid4().hex
             self._ask_for_one("EVALSHA", scripts.sha(scripts.TAKE))
 
     def _ask_for_one(self: Any, command: str, script: str) -> None:
         keys = [self.unacked_key, self.unacked_index_key, *(key for _, key in self._taken_from)]
         names = [self._note(queue) for queue, _ in self._taken_from]
         self._asked = "take"
-        self._send(command, script, len(keys), *map(self._prefixed, keys), self._tag, *names)
+        self._send(command, script, len(keys), *map(self._prefixed, keys), self.tag, *names)
 
     def _ask_to_wait(self: Any) -> None:
         several = len(self._taken_from) > 1
@@ -218,7 +136,7 @@ class _Channel:
             self._give_up(queue)
             raise Empty
         self._queue_cycle.rotate(queue)
-        self.connection._deliver(self._opened(item, self._tag, queue), queue)  # noqa: SLF001 - as kombu's own does
+        self.connection._deliver(self._opened(item, self.tag, queue), queue)  # noqa: SLF001 - as kombu's own does
         return True
 
     def _answer(self: Any, **options: Any) -> Any:
@@ -236,10 +154,20 @@ class _Channel:
             self._cannot_wait = True
             return None
 
+    @property
+    def is_taking(self: Any) -> bool:
+        """Whether a message was asked for, under `tag`, and the answer was not read yet."""
+        return bool(self._in_poll) and self._asked == "take"
+
+    @property
+    def may_have_more(self: Any) -> bool:
+        """Whether there may be a message that could be taken: not where the server was asked to say when there is."""
+        return bool(self.qos.can_consume() and not (self._in_poll and self._asked == "wait"))
+
     def _give_up(self: Any, queue: str) -> None:
         """Put back what arrives when nobody wants it any more."""
         if self._note(queue):
-            self.qos.restore_by_tag(self._tag)
+            self.qos.restore_by_tag(self.tag)
 
     # --- taking at once ---
 
@@ -355,7 +283,7 @@ class _Channel:
 
     def close(self: Any) -> None:
         self._closing = True
-        if self._in_poll and self._asked == "take":
+        if self.is_taking:
             with suppress(Empty, *self.connection_errors):
                 self._brpop_read()
         self._in_poll = None  # kombu would wait for the answer of a wait too, and there is nothing in it
