@@ -74,7 +74,7 @@ def start(start_worker: StartWorker, server: Server, modules: tuple[ModuleType, 
 
     def start(handler: Callable[[bytes], None], *more: str) -> Program:
         executing = modules[1].Executing()
-        executing.handler = handler
+        executing.handler, executing.on_dead = handler, lambda _: None
         command = [sys.executable, str(EXAMPLE / "tests/remote.py"), "worker", *JSON_JOBS, "--url", server.url, *more]
         return start_worker(
             [*command, NAME],

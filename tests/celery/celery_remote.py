@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 
-from streamfw_core.queues import Handler
-
 from tests.celery.celery_worker import PROGRAM, WHERE, app, queue
-from tests.celery.remote import hand_over
+from tests.celery.remote import HandOver
 
 __all__ = ["app"]
 
@@ -16,14 +14,21 @@ class _Current:
     """The handler of the test that runs now."""
 
     said = ""
-    handler: Handler
+    handler: HandOver
 
     def __call__(self, message: bytes) -> None:
+        self._found()(message)
+
+    def given_up(self, reason: str) -> None:
+        self._found().given_up(reason)
+
+    def _found(self) -> HandOver:
         said = (PROGRAM.notes.parent / WHERE).read_text(encoding="utf-8")
         if said != self.said:
-            self.handler = hand_over(json.loads(said))
+            self.handler = HandOver(json.loads(said))
             self.said = said
-        self.handler(message)
+        return self.handler
 
 
-queue.bind(_Current())
+current = _Current()
+queue.bind(current, current.given_up)

@@ -18,7 +18,7 @@ from typing import Any
 from streamfw_celery.kombu_queue import KombuQueue
 from streamfw_core.queues import FanoutPriority
 
-from tests.celery.remote import hand_over
+from tests.celery.remote import HandOver
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +35,8 @@ def main(options: str, priorities: str) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     queue = KombuQueue("kombu", json.loads(options))
-    queue.bind(hand_over(os.environ))
+    handler = HandOver(os.environ)
+    queue.bind(handler, handler.given_up)
     queue.work([FanoutPriority(name) for name in priorities.split(",")], stop)
     queue.close()
     print("stopped")

@@ -13,25 +13,27 @@ from contextlib import suppress
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Final, cast
 
-from streamfw_core.queues import DeadLetter, DeadLetterQueue, FanoutPriority, Handler
+from streamfw_core.queues import DeadLetter, DeadLetterQueue, FanoutPriority, Handler, OnDead
+from streamfw_core.queues.protocol import untold
 from streamfw_core.queues.retry import MessageFailed
 from streamfw_core.storage.protocol import Scope
 
 from tests.services.waiting import wait_for
 
-__all__ = ["VARIABLES", "Remote", "RemoteQueue", "hand_over"]
+__all__ = ["VARIABLES", "HandOver", "Remote", "RemoteQueue"]
 
 VARIABLES: Final = ("STREAMFW_TEST_REMOTE_PORT", "STREAMFW_TEST_REMOTE_KEY")
 
 DONE, FAILED, CRASHED = b"done", b"failed", b"crashed"
+EXECUTE, GIVEN_UP = b"execute", b"given up"
 
 
 class Remote:
     """Executes, in this process, what workers in others were given."""
 
-    def __init__(self, handler: Handler, noted: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, handler: Handler, on_dead: OnDead = untold) -> None:
         self._handler = handler
-        self._noted = noted
+        self._on_dead = on_dead
         self._key = b"of this test"
         self._listener = Listener(("127.0.0.1", 0), authkey=self._key)
         self._closed = False
@@ -39,7 +41,7 @@ class Remote:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a worker must have to find this process; see `hand_over`."""
+        """What a worker must have to find this process; see `HandOver`."""
         _, port = cast("tuple[str, int]", self._listener.address)
         return dict(zip(VARIABLES, (str(port), self._key.decode()), strict=True))
 
@@ -61,8 +63,11 @@ class Remote:
     def _serve(self, connection: Connection) -> None:
         with connection, suppress(EOFError, OSError):
             while True:
-                message = connection.recv_bytes()
-                for part in self._execute(message):
+                asked, told = connection.recv_bytes(), connection.recv_bytes()
+                if asked == GIVEN_UP:
+                    self._on_dead(told.decode())
+                    continue
+                for part in self._execute(told):
                     connection.send_bytes(part)
 
     def _execute(self, message: bytes) -> list[bytes]:
@@ -74,25 +79,30 @@ class Remote:
             return [FAILED, text, failed.rest, b"1" if failed.retriable else b""]
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker is told
             return [CRASHED, repr(error).encode()]
-        finally:
-            self._noted()
 
 
-def hand_over(environment: Mapping[str, str]) -> Handler:
+class HandOver:
     """The handler of a worker: the one of the test, in whose `Remote.environment` it runs."""
-    port, key = (environment[name] for name in VARIABLES)
-    connection = Client(("127.0.0.1", int(port)), authkey=key.encode())
 
-    def handler(message: bytes) -> None:
-        connection.send_bytes(message)
-        answer = connection.recv_bytes()
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        port, key = (environment[name] for name in VARIABLES)
+        self._connection = Client(("127.0.0.1", int(port)), authkey=key.encode())
+
+    def __call__(self, message: bytes) -> None:
+        self._send(EXECUTE, message)
+        answer = self._connection.recv_bytes()
         if answer == FAILED:
-            text, rest, retriable = (connection.recv_bytes() for _ in range(3))
+            text, rest, retriable = (self._connection.recv_bytes() for _ in range(3))
             raise MessageFailed(text.decode(), rest=rest, retriable=bool(retriable)) from RuntimeError(text.decode())
         if answer == CRASHED:
-            raise RuntimeError(connection.recv_bytes().decode())
+            raise RuntimeError(self._connection.recv_bytes().decode())
 
-    return handler
+    def given_up(self, reason: str) -> None:
+        self._send(GIVEN_UP, reason.encode())
+
+    def _send(self, asked: bytes, told: bytes) -> None:
+        self._connection.send_bytes(asked)
+        self._connection.send_bytes(told)
 
 
 class RemoteQueue:
@@ -111,7 +121,7 @@ class RemoteQueue:
         self._open = 0
         self._remote: Remote | None = None
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead) -> None:
         def handle(message: bytes) -> None:
             try:
                 handler(message)
@@ -121,8 +131,8 @@ class RemoteQueue:
                 raise
             self._count(-1)
 
-        self.queue.bind(handler)
-        self._remote = Remote(handle)
+        self.queue.bind(handler, on_dead)
+        self._remote = Remote(handle, on_dead)
         self._start_workers(self._remote.environment)
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:

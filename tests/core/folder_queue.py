@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from streamfw_core.errors import QueueUnavailable
-from streamfw_core.queues import DeadLetter, FanoutPriority, Handler, delivering
+from streamfw_core.queues import DeadLetter, FanoutPriority, Handler, OnDead, delivering
 from streamfw_core.queues.retry import MessageFailed
 from streamfw_core.storage.protocol import Scope
 
@@ -32,8 +32,8 @@ class FolderQueue:
         for state in ("waiting", "dead"):
             (self.folder / state).mkdir(parents=True, exist_ok=True)
 
-    def bind(self, handler: Handler) -> None:
-        self._handler = handler
+    def bind(self, handler: Handler, on_dead: OnDead) -> None:
+        self._handler, self._on_dead = handler, on_dead
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
         if (self.folder / "down").exists():
@@ -74,6 +74,7 @@ class FolderQueue:
                 self._handler(data)
             except MessageFailed as failed:
                 self.bury(path.stem.partition(".")[2], failed.rest, priority, str(failed))
+                self._on_dead(str(failed))
         running.unlink()
 
     # --- dead letters ---

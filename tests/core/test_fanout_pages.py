@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 from streamfw_core.errors import FollowerIdsError, NotFannedOut, QueueUnavailable
 from streamfw_core.messages import Deliver, Fanout, decode
-from streamfw_core.queues import correlated, current_task
+from streamfw_core.queues import OnDead, correlated, current_task
 from streamfw_core.storage.protocol import Scope
 from streamfw_core.testing.adopted import adopt
 from streamfw_memory.storage import MemoryStorage
@@ -52,7 +52,7 @@ class Broker:
         self.down = False
         self._handler: Callable[[bytes], None] | None = None
 
-    def bind(self, handler: Callable[[bytes], None]) -> None:
+    def bind(self, handler: Callable[[bytes], None], on_dead: OnDead) -> None:
         self._handler = handler
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:

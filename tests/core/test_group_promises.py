@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any, ClassVar
 
 import pytest
-from streamfw_core.queues.protocol import FanoutPriority, Handler
+from streamfw_core.queues.protocol import FanoutPriority, Handler, OnDead
 from streamfw_core.storage import Scope
 from streamfw_core.testing import promise
 
@@ -56,7 +56,7 @@ class LateQueue:
         self.name = name
         self.messages: list[bytes] = []
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead) -> None:
         self.handler = handler
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:

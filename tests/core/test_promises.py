@@ -32,7 +32,7 @@ from streamfw_core.errors import (
     WriteFailed,
 )
 from streamfw_core.metrics import Metrics
-from streamfw_core.queues.protocol import Handler
+from streamfw_core.queues.protocol import Handler, OnDead
 from streamfw_core.storage import FeedSpec, Outcome, Record, Scope
 from streamfw_core.testing import promise
 from streamfw_memory.storage import MemoryStorage
@@ -72,7 +72,7 @@ class LateQueue:
         self.name = name
         self.messages: list[bytes] = []
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead) -> None:
         self.handler = handler
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
@@ -436,7 +436,7 @@ class CountingQueue:
         self.deliveries = 0
         self.read_ahead = 0
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead) -> None:
         self.handler = handler
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:

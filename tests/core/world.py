@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from streamfw_core.queues.protocol import Handler
+from streamfw_core.queues.protocol import Handler, OnDead
 from streamfw_core.storage import Scope
 
 from streamfw_core import Activity, AggregatedFeed, FanoutPriority, Feed, Love, Manager, Streams, UserBaseFeed
@@ -69,7 +69,7 @@ class Recorder:
     def __init__(self, name: str = "recorder", options: Any = None) -> None:
         self.messages: list[tuple[bytes, FanoutPriority]] = []
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead) -> None:
         self.handler = handler
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:

@@ -9,21 +9,24 @@ import secrets
 import time
 from multiprocessing.connection import Client, Connection, Listener
 from threading import Thread
+from typing import Any
 
 from redis import Redis
 from rq.cli.cli import main
-from streamfw_core.queues import FanoutPriority, Handler
+from streamfw_core.queues import FanoutPriority, Handler, OnDead
 from streamfw_core.queues.retry import MessageFailed
 
 from streamfw_core import Streams, set_default_streams
 
 PORT, KEY = "STREAMFW_TESTS_PORT", "STREAMFW_TESTS_KEY"
+EXECUTE, GIVEN_UP = b"execute", b"given up"
 
 
 class Executing:
-    """Listens for the messages of workers, and executes each by the handler of the test that runs."""
+    """Listens for what workers hand over, for the handler and `on_dead` of the test that runs."""
 
     handler: Handler
+    on_dead: OnDead
 
     def __init__(self) -> None:
         key = secrets.token_bytes(16)
@@ -40,7 +43,11 @@ class Executing:
         with connection:
             answer: dict[str, object] = {}
             try:
-                self.handler(connection.recv_bytes())
+                what, told = connection.recv_bytes(), connection.recv_bytes()
+                if what == GIVEN_UP:
+                    self.on_dead(told.decode())
+                else:
+                    self.handler(told)
             except MessageFailed as failed:
                 reason = str(failed.__cause__ or failed)
                 answer = {"reason": reason, "rest": failed.rest.hex(), "retriable": failed.retriable}
@@ -51,13 +58,20 @@ class Remote(Streams):
     """The application of such a worker."""
 
     def execute(self, message: bytes) -> None:
-        address = "127.0.0.1", int(os.environ[PORT])
-        with Client(address, authkey=bytes.fromhex(os.environ[KEY])) as connection:
-            connection.send_bytes(message)
-            answer = json.loads(connection.recv_bytes())
-        if answer:
+        if answer := self._hand_over(EXECUTE, message):
             reason, rest = answer["reason"], bytes.fromhex(answer["rest"])
             raise MessageFailed(reason, rest=rest, retriable=answer["retriable"]) from ValueError(reason)
+
+    def given_up(self, reason: str) -> None:
+        self._hand_over(GIVEN_UP, reason.encode())
+
+    def _hand_over(self, what: bytes, told: bytes) -> dict[str, Any]:
+        address = "127.0.0.1", int(os.environ[PORT])
+        with Client(address, authkey=bytes.fromhex(os.environ[KEY])) as connection:
+            connection.send_bytes(what)
+            connection.send_bytes(told)
+            answer: dict[str, Any] = json.loads(connection.recv_bytes())
+        return answer
 
 
 def settle(url: str, within: float = 120.0) -> None:

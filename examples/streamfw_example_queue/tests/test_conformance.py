@@ -2,7 +2,7 @@
 
 import pytest
 from remote import Executing, settle
-from streamfw_core.queues import Handler, TaskQueue
+from streamfw_core.queues import Handler, OnDead, TaskQueue
 from streamfw_core.testing import TaskQueueContract
 from streamfw_example_queue.queue import RqQueue
 
@@ -14,8 +14,8 @@ class BoundHere(RqQueue):
         super().__init__("rq-example", {"url": url, "pauses": [0, 0, 0]})
         self._executing = executing
 
-    def bind(self, handler: Handler) -> None:
-        self._executing.handler = handler
+    def bind(self, handler: Handler, on_dead: OnDead) -> None:
+        self._executing.handler, self._executing.on_dead = handler, on_dead
 
 
 class TestRqQueue(TaskQueueContract):

@@ -59,7 +59,7 @@ def execute(streams: Streams, data: bytes) -> None:
 
     :raises MessageFailed: some or all of it could not be done; it carries the message with the rest.
     """
-    with _failing(streams, data):
+    with _failing(data):
         message = decode(data)
         with _executing(message) as task:
             _perform(streams.manager(message.manager), message)
@@ -72,7 +72,7 @@ def begin(streams: Streams, data: bytes) -> Callable[[], None]:
     What fails in the first half is raised by the second.
     """
     try:
-        with _failing(streams, data):
+        with _failing(data):
             message = decode(data)
             assert isinstance(message, Deliver)
             with _executing(message):
@@ -81,7 +81,7 @@ def begin(streams: Streams, data: bytes) -> Callable[[], None]:
         return partial(_raise, failed)
 
     def end() -> None:
-        with _failing(streams, data), _executing(message) as task:
+        with _failing(data), _executing(message) as task:
             rest()
             _executed(message, task)
 
@@ -107,19 +107,16 @@ def _executed(message: Message, task: Task) -> None:
 
 
 @contextmanager
-def _failing(streams: Streams, data: bytes) -> Iterator[None]:
+def _failing(data: bytes) -> Iterator[None]:
     """:raises MessageFailed: whatever is raised."""
     try:
         yield
-    except MessageFailed as failed:
-        _note(streams, failed)
+    except MessageFailed:
         raise
     except Exception as error:
         # An error of ours that no server caused is the same at the next try.
         retriable = not isinstance(error, StreamsError) or isinstance(error, StorageError | QueueUnavailable)
-        whole = MessageFailed(str(error), rest=data, retriable=retriable)
-        _note(streams, whole)
-        raise whole from error
+        raise MessageFailed(str(error), rest=data, retriable=retriable) from error
 
 
 def _perform(manager: Manager, message: Message) -> None:
@@ -142,11 +139,6 @@ def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
-
-
-def _note(streams: Streams, failed: MessageFailed) -> None:
-    if not failed.retriable:
-        streams.metrics.on_dead_letter(str(failed))
 
 
 def _fan_out(manager: Manager, message: Fanout) -> None:

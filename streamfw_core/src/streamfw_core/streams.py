@@ -16,6 +16,7 @@ from streamfw_core.errors import ArgumentError, DuplicateManager, ManagerNotFoun
 from streamfw_core.feeds.assembling import Assembly, check_apart, check_outbox, check_scopes, path_of, same_class
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.feeds.feed import Feed
+from streamfw_core.settings.masking import mask_text
 from streamfw_core.storage.protocol import FeedSpec, Storage
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Streams:
                 queue: TaskQueue = self.plugins.load(_kind("task_queue"), described.backend)(
                     described.backend, described.options
                 )
-                queue.bind(self.execute)
+                queue.bind(self.execute, self.given_up)
                 self._queue = queue
                 for binding in self._bindings.values():
                     check_scopes(binding, queue)
@@ -260,6 +261,16 @@ class Streams:
         from streamfw_core.fanout import execute
 
         execute(self, message)
+
+    def given_up(self, reason: str) -> None:
+        """Tell the metrics that a task message was given up: what task queues call, once for each.
+
+        What that raises is logged: the message is among the dead letters, and its queue must be done with it.
+        """
+        try:
+            self.metrics.on_dead_letter(mask_text(reason))
+        except Exception:
+            logger.exception("the metrics were not told of a message that was given up")
 
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call a lifecycle hook of the plugins, once per batch.

@@ -13,8 +13,9 @@ from typing import Any, Final
 from attrs import frozen
 from streamfw_core.errors import DecodeError, StreamsError
 from streamfw_core.metrics import Metrics
-from streamfw_core.queues import DeadLetter, FanoutPriority, Handler
+from streamfw_core.queues import DeadLetter, FanoutPriority, Handler, OnDead
 from streamfw_core.queues.inline import InlineQueue
+from streamfw_core.queues.protocol import untold
 from streamfw_core.queues.retry import MessageFailed
 from streamfw_core.queues.threads import ThreadsQueue
 from streamfw_core.serializers import JsonSerializer, MsgpackSerializer
@@ -200,14 +201,14 @@ class DropsWhatIsLeft(_Threads):
 class TriesAllAgain(_Threads):
     """The whole message is tried again, not the part that failed."""
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead = untold) -> None:
         def handle(message: bytes) -> None:
             try:
                 handler(message)
             except MessageFailed as failed:
                 raise MessageFailed(str(failed), rest=message, retriable=failed.retriable) from failed
 
-        super().bind(handle)
+        super().bind(handle, on_dead)
 
 
 @breaks("C23", QUEUES)
@@ -223,7 +224,7 @@ class SwallowsFailures(_Threads):
 class TriesForever(_Threads):
     """What cannot succeed is tried again all the same, thousands of times."""
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead = untold) -> None:
         def handle(message: bytes) -> None:
             for _ in range(2000):
                 try:
@@ -232,7 +233,31 @@ class TriesForever(_Threads):
                     last = failed
             raise last
 
-        super().bind(handle)
+        super().bind(handle, on_dead)
+
+
+@breaks("C23", QUEUES)
+class TellsNobody(_Threads):
+    """Who bound the queue is not told of what is given up."""
+
+    def bind(self, handler: Handler, on_dead: OnDead = untold) -> None:
+        super().bind(handler)
+
+
+@breaks("C23", QUEUES)
+class TellsOfEveryAttempt(_Threads):
+    """Who bound the queue is told of what is not given up yet, too."""
+
+    def bind(self, handler: Handler, on_dead: OnDead = untold) -> None:
+        def handle(message: bytes) -> None:
+            try:
+                handler(message)
+            except MessageFailed as failed:
+                if failed.retriable:
+                    on_dead(str(failed))
+                raise
+
+        super().bind(handle, on_dead)
 
 
 @breaks("C22", QUEUES)

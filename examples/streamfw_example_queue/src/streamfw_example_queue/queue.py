@@ -12,7 +12,7 @@ from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from streamfw_core.errors import QueueClosed, QueueUnavailable
-from streamfw_core.queues import DeadLetter, FanoutPriority, Handler, delivering
+from streamfw_core.queues import DeadLetter, FanoutPriority, Handler, OnDead, delivering
 from streamfw_core.queues.retry import MessageFailed
 from streamfw_core.settings import structure_options
 from streamfw_core.storage import Scope
@@ -44,6 +44,8 @@ def execute(message: str) -> None:
         if not failed.retriable:
             job.retries_left = 0
         error = failed.__cause__ or failed
+        if not job.should_retry:
+            default_streams().given_up(f"{type(error).__name__}: {error}")
         raise error from error.__cause__
 
 
@@ -69,7 +71,7 @@ class RqQueue:
         self._queues = {each: Queue(f"streamfw.{each}", redis, serializer=JSONSerializer) for each in FanoutPriority}
         self._closed = False
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead) -> None:
         """Nothing is executed in this process, unless it is a worker: see `execute`."""
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:

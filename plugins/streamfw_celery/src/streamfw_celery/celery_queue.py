@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -22,8 +23,9 @@ from attrs.validators import ge, gt, instance_of
 from celery.exceptions import QueueNotFound
 from streamfw_core.errors import MessageError, Problem, QueueClosed, SettingsError
 from streamfw_core.messages import decode
-from streamfw_core.queues import DeadLetter, FanoutPriority, Handler
+from streamfw_core.queues import DeadLetter, FanoutPriority, Handler, OnDead
 from streamfw_core.queues.inline import InlineQueue
+from streamfw_core.queues.protocol import untold
 from streamfw_core.storage.protocol import Scope
 
 from streamfw_celery.attempts import Again, Dead, Verdict
@@ -75,6 +77,7 @@ class CeleryQueue:
         self.options = structure_options(Options, options or {}, "task_queue.options")
         self._inline = InlineQueue(name)
         self._handler: Handler | None = None
+        self._on_dead: OnDead = untold
         self._closed = False
 
     # --- what the queue is made of; nothing of it connects ---
@@ -124,9 +127,9 @@ class CeleryQueue:
 
     # --- the protocol ---
 
-    def bind(self, handler: Handler) -> None:
-        self._handler = handler
-        self._inline.bind(handler)
+    def bind(self, handler: Handler, on_dead: OnDead = untold) -> None:
+        self._handler, self._on_dead = handler, on_dead
+        self._inline.bind(handler, on_dead)
         _bound.append(weakref.ref(self))
 
     def belongs_to(self, app: Any) -> bool:
@@ -217,6 +220,7 @@ class CeleryQueue:
             task_id=id,
             correlation_id=_correlation_id(body),
         )
+        self._on_dead(reason)
 
     # --- sending ---
 
@@ -332,8 +336,15 @@ def _makeshift_of(app: Any) -> CeleryQueue:
 
         default_streams().execute(message)
 
+    def tell(reason: str) -> None:
+        from streamfw_core.streams import default_streams
+
+        with suppress(Exception):  # that the settings are wrong was said
+            default_streams().given_up(reason)
+
     if id(app) not in _makeshift:
         queue = CeleryQueue("celery", {"app": app})
-        queue._handler = execute  # noqa: SLF001 - not bound: a queue of the settings comes first once there is one
+        # Not bound: a queue of the settings comes first once there is one.
+        queue._handler, queue._on_dead = execute, tell  # noqa: SLF001
         _makeshift[id(app)] = queue
     return _makeshift[id(app)]

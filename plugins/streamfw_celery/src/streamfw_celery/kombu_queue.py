@@ -11,7 +11,8 @@ from attrs import Factory, field, frozen
 from attrs.validators import ge, gt, instance_of, min_len
 from kombu.utils.url import sanitize_url
 from streamfw_core.errors import QueueClosed
-from streamfw_core.queues import DeadLetter, FanoutPriority, Handler
+from streamfw_core.queues import DeadLetter, FanoutPriority, Handler, OnDead
+from streamfw_core.queues.protocol import untold
 from streamfw_core.storage.protocol import Scope
 
 from streamfw_celery import wire
@@ -69,10 +70,11 @@ class KombuQueue:
             self.connections, self.options.queues.dead, compress_above=self.options.compress_above
         )
         self._handler: Handler | None = None
+        self._on_dead: OnDead = untold
         self._closed = False
 
-    def bind(self, handler: Handler) -> None:
-        self._handler = handler
+    def bind(self, handler: Handler, on_dead: OnDead = untold) -> None:
+        self._handler, self._on_dead = handler, on_dead
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
         """Accept a message; once this returns, the broker has it.
@@ -99,6 +101,14 @@ class KombuQueue:
             correlation_id=id,
             headers=wire.headers_of(id, attempt),
         )
+
+    def bury(self, message: bytes, priority: FanoutPriority, reason: str, *, attempts: int, id: str) -> None:
+        """Put what is given up to the dead letters.
+
+        :raises QueueUnavailable: the broker cannot be reached.
+        """
+        self.letters.put(message, reason=reason, priority=priority, attempts=attempts, task_id=id)
+        self._on_dead(reason)
 
     def drain(self, timeout: float | None = None) -> None:
         """Return at once: other processes execute what is enqueued here."""

@@ -198,9 +198,7 @@ class Session:
                 heapq.heappush(self._held, (time.monotonic() + delay, next(self._count), task))
                 task.intake.hold(task)
             case Dead(rest, reason, attempts):
-                self._queue.letters.put(
-                    rest, reason=reason, priority=task.intake.priority, attempts=attempts, task_id=task.id
-                )
+                self._queue.bury(rest, task.intake.priority, reason, attempts=attempts, id=task.id)
                 task.message.ack()
 
     def _attempt(self, task: Task) -> Verdict:

@@ -5,6 +5,7 @@ from streamfw_core.queues.protocol import (
     DeadLetterQueue,
     FanoutPriority,
     Handler,
+    OnDead,
     TaskQueue,
     WorkerQueue,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "DeadLetterQueue",
     "FanoutPriority",
     "Handler",
+    "OnDead",
     "Task",
     "TaskQueue",
     "WorkerQueue",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 from attrs import field, frozen
 from attrs.validators import ge, instance_of
 
 from streamfw_core.errors import QueueClosed
-from streamfw_core.queues.protocol import FanoutPriority, Handler
+from streamfw_core.queues.protocol import FanoutPriority, Handler, OnDead, untold
 from streamfw_core.queues.retry import Backoff, MessageFailed, run
 from streamfw_core.storage.protocol import Scope
 
@@ -36,10 +38,13 @@ class InlineQueue:
         parsed = structure_options(Options, options or {}, "task_queue.options")
         self._backoff = Backoff(parsed.attempts, parsed.pause)
         self._handler: Handler | None = None
+        self._on_dead: OnDead = untold
+        self._running = threading.local()
         self._closed = False
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead = untold) -> None:
         self._handler = handler
+        self._on_dead = on_dead
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
         self._check_open()
@@ -69,10 +74,24 @@ class InlineQueue:
             else:
                 handler(some)
 
+        is_part = getattr(self._running, "depth", 0) > 0
         try:
-            run(attempt, message, self._backoff)
+            with self._counting_depth():
+                run(attempt, message, self._backoff)
         except MessageFailed as failed:
-            raise failed.__cause__ or failed from None
+            error = failed.__cause__ or failed
+            # What becomes of a part is up to the message that it is a part of, which may be tried again.
+            if not is_part:
+                self._on_dead(f"{type(error).__name__}: {error}")
+            raise error from None
+
+    @contextmanager
+    def _counting_depth(self) -> Iterator[None]:
+        self._running.depth = getattr(self._running, "depth", 0) + 1
+        try:
+            yield
+        finally:
+            self._running.depth -= 1
 
     def drain(self, timeout: float | None = None) -> None:
         """There is never anything left."""

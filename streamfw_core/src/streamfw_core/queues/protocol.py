@@ -16,7 +16,7 @@ from attrs import frozen
 
 from streamfw_core.storage.protocol import Scope
 
-__all__ = ["DeadLetter", "DeadLetterQueue", "FanoutPriority", "Handler", "TaskQueue", "WorkerQueue"]
+__all__ = ["DeadLetter", "DeadLetterQueue", "FanoutPriority", "Handler", "OnDead", "TaskQueue", "WorkerQueue", "untold"]
 
 
 class FanoutPriority(StrEnum):
@@ -34,6 +34,13 @@ It raises `MessageFailed` (see `streamfw_core.queues.retry`) when part of it rem
 that has only the rest, and whether trying again can help.
 """
 
+OnDead: TypeAlias = Callable[[str], None]
+"""Is told why a message was given up. It never raises: what is given up was kept, and is over."""
+
+
+def untold(reason: str) -> None:
+    """An `OnDead` that does nothing."""
+
 
 @runtime_checkable
 class TaskQueue(Protocol):
@@ -43,8 +50,12 @@ class TaskQueue(Protocol):
     scope: Scope
     """PROCESS: messages stay in this process; SHARED: other processes execute them."""
 
-    def bind(self, handler: Handler) -> None:
-        """Say what executes messages in this process; called once, before anything is enqueued."""
+    def bind(self, handler: Handler, on_dead: OnDead) -> None:
+        """Say what executes messages in this process; called once, before anything is enqueued.
+
+        :param on_dead: is told of each message that this process gives up, once, when it is kept with its reason:
+            because trying again cannot help, or because it was tried often enough.
+        """
         ...
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:

@@ -26,7 +26,7 @@ from attrs import field, frozen
 from attrs.validators import ge, instance_of
 
 from streamfw_core.errors import FanoutFailed, QueueClosed
-from streamfw_core.queues.protocol import DeadLetter, FanoutPriority, Handler
+from streamfw_core.queues.protocol import DeadLetter, FanoutPriority, Handler, OnDead, untold
 from streamfw_core.queues.retry import Backoff, MessageFailed, run
 from streamfw_core.queues.tasks import delivering
 from streamfw_core.storage.protocol import Scope
@@ -66,14 +66,16 @@ class ThreadsQueue:
         self._options = structure_options(Options, options or {}, "task_queue.options")
         self._backoff = Backoff(self._options.attempts, self._options.pause)
         self._handler: Handler | None = None
+        self._on_dead: OnDead = untold
         self._closed = False
         self._worker = threading.local()
         self._start_afresh()
         # Weak, so that a queue nobody uses any more can go before the interpreter does.
         atexit.register(_drain_at_exit, weakref.ref(self))
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead = untold) -> None:
         self._handler = handler
+        self._on_dead = on_dead
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
         """Accept a message; waits while `max_pending` others wait.
@@ -247,6 +249,7 @@ class ThreadsQueue:
             letter = DeadLetter(id, rest, priority, reason, datetime.now(UTC), attempts)
             with self._changed:
                 self._dead.append((letter, cause))
+            self._on_dead(reason)
 
 
 def _work(queue: ThreadsQueue, served: Sequence[FanoutPriority]) -> None:

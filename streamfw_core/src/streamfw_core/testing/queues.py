@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from streamfw_core.errors import FanoutFailed, QueueClosed
-from streamfw_core.queues.protocol import DeadLetter, DeadLetterQueue, FanoutPriority, TaskQueue
+from streamfw_core.queues.protocol import DeadLetter, DeadLetterQueue, FanoutPriority, OnDead, TaskQueue, untold
 from streamfw_core.queues.retry import MessageFailed
 from streamfw_core.storage.protocol import Scope
 from streamfw_core.testing.contract import Contract
@@ -21,6 +21,9 @@ __all__ = ["TaskQueueContract"]
 
 PATIENCE = 20.0
 """Seconds after which something is taken never to happen."""
+
+SOON = 5.0
+"""Seconds within which somebody is told of what has happened."""
 
 
 class TaskQueueContract(Contract):
@@ -34,7 +37,8 @@ class TaskQueueContract(Contract):
     - `settle(queue)`: wait until what was enqueued is done; by default `queue.drain()`.
 
     A queue whose messages leave the process (`Scope.SHARED`) is given as one that starts workers when it is bound,
-    which let the bound handler, in the process of the test, execute what they are given.
+    which let the bound handler, in the process of the test, execute what they are given,
+    and tell `on_dead` there of what they give up.
     One that keeps dead letters (`DeadLetterQueue`) has to keep the promises about these too.
     """
 
@@ -60,7 +64,12 @@ class TaskQueueContract(Contract):
         for queue in self._opened:
             _swallowing_failures(queue.close)
 
-    def _queue(self, handler: Callable[[bytes], None] | None = None, queue: TaskQueue | None = None) -> TaskQueue:
+    def _queue(
+        self,
+        handler: Callable[[bytes], None] | None = None,
+        queue: TaskQueue | None = None,
+        on_dead: OnDead = untold,
+    ) -> TaskQueue:
         """A queue, bound to a handler that notes what it executes, then calls the one that is given."""
         queue = queue or self.make_queue()
         self._opened.append(queue)
@@ -71,7 +80,7 @@ class TaskQueueContract(Contract):
             if handler is not None:
                 handler(message)
 
-        queue.bind(handle)
+        queue.bind(handle, on_dead)
         return queue
 
     def _letters(self, queue: DeadLetterQueue, count: int) -> list[DeadLetter]:
@@ -233,6 +242,32 @@ class TaskQueueContract(Contract):
         check(times < 100, "C23", f"a message that can never succeed was executed {times} times")
         if attempts is not None:
             same(times, attempts, "C23", "how often a message was executed for which trying again is no use")
+
+    @promise("C23")
+    def test_who_binds_it_is_told_once_of_each_message_that_is_given_up(self) -> None:
+        def handler(message: bytes) -> None:
+            if message in {b"bad", b"never"}:
+                reason = ValueError(f"the reason of {message!r}")
+                raise MessageFailed(str(reason), rest=message, retriable=message == b"bad") from reason
+
+        told: list[str] = []
+        queue = self._queue(handler, on_dead=told.append)
+        for message in (b"good", b"bad", b"never", b"better"):
+            with suppress(Exception):  # a queue that executes at once reports here, others when they settle
+                queue.enqueue(message, FanoutPriority.NORMAL)
+        with suppress(Exception):
+            self.settle(queue)
+        end = time.monotonic() + SOON
+        while len(told) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        time.sleep(0.05)  # for those that would be too many
+        same(len(told), 2, "C23", f"how often on_dead was told when two messages were given up: {told}")
+        for message in (b"bad", b"never"):
+            check(
+                any(f"the reason of {message!r}" in reason for reason in told),
+                "C23",
+                f"on_dead was not told why {message!r} was given up: {told}",
+            )
 
     @promise("C23")
     def test_a_dead_letter_says_what_why_when_and_where(self) -> None:

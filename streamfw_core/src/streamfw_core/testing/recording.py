@@ -6,7 +6,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from streamfw_core.queues.protocol import FanoutPriority, Handler
+from streamfw_core.queues.protocol import FanoutPriority, Handler, OnDead
 from streamfw_core.storage.protocol import Scope, Storage
 
 __all__ = ["RecordingQueue", "RecordingStorage"]
@@ -23,7 +23,7 @@ class RecordingQueue:
         self.recorded: list[bytes] = []
         self._handler: Handler | None = None
 
-    def bind(self, handler: Handler) -> None:
+    def bind(self, handler: Handler, on_dead: OnDead) -> None:
         self._handler = handler
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
