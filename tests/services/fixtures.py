@@ -19,8 +19,10 @@ from attrs import frozen
 from tests.services import rabbitmq
 from tests.services.binaries import VARIABLE, Binary, find_binaries
 from tests.services.brokers import BROKERS, Broker
+from tests.services.cassandra import Cassandra
 from tests.services.certificates import Certificate, can_certify, certificate
 from tests.services.cluster import Cluster
+from tests.services.jars import CassandraJars, CassandraMissing, find_cassandra
 from tests.services.rabbitmq import RabbitBinary, RabbitMQ, find_rabbitmq
 from tests.services.redis import Server
 from tests.services.sentinel import Watched
@@ -29,6 +31,7 @@ from tests.services.workers import Worker
 __all__ = [
     "broker",
     "broker_name",
+    "cassandra_jars",
     "rabbitmq_binary",
     "rabbitmq_server",
     "redis_binary",
@@ -37,8 +40,10 @@ __all__ = [
     "redis_server",
     "redis_tls_server",
     "shared_broker",
+    "shared_cassandra",
     "shared_services",
     "start_broker",
+    "start_cassandra",
     "start_cluster",
     "start_rabbitmq",
     "start_redis",
@@ -226,6 +231,28 @@ def start_broker(broker_name: str) -> Iterator[Callable[[], Broker]]:
 def broker(start_broker: Callable[[], Broker]) -> Broker:
     """A broker of the test's own, of each kind, to be killed and restarted."""
     return start_broker()
+
+
+@pytest.fixture(scope="session")
+def cassandra_jars() -> CassandraJars:
+    """What starts a Cassandra; fetched before, or now."""
+    try:
+        return find_cassandra()
+    except CassandraMissing as missing:
+        unavailable(str(missing))
+
+
+@pytest.fixture(scope="session")
+def shared_cassandra(cassandra_jars: CassandraJars, shared_services: Shared) -> Cassandra:
+    """A shared Cassandra of one node, where tables come and go fast; it would not survive to be killed."""
+    return shared_services.get("cassandra", lambda: Cassandra(cassandra_jars, durable=False))
+
+
+@pytest.fixture
+def start_cassandra(cassandra_jars: CassandraJars) -> Iterator[Callable[..., Cassandra]]:
+    """Starts a Cassandra of the test's own, within ten seconds or thirty; takes the options of `Cassandra`."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Cassandra(cassandra_jars, **options))
 
 
 @pytest.fixture
