@@ -41,8 +41,7 @@ def execute(message: str) -> None:
             default_streams().execute(message.encode(*TEXT))
     except MessageFailed as failed:
         job.args = [failed.rest.decode(*TEXT)]  # RQ saves it in the transaction that ends this attempt
-        if not failed.retriable:
-            job.retries_left = 0
+        job.retries_left = job.retries_left if failed.retriable else 0
         error = failed.__cause__ or failed
         if not job.should_retry:
             default_streams().given_up(f"{type(error).__name__}: {error}")
