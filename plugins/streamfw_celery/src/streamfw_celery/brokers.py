@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from streamfw_core.errors import Problem, SettingsError
 
-__all__ = ["check_installed", "errors_of_redis", "is_stock_redis", "transport_for"]
+__all__ = ["check_installed", "errors_of_redis", "is_stock_redis", "not_together", "transport_for"]
 
 _OURS: Final = {
     "redis": "streamfw_celery.redis_transport:Transport",
@@ -31,6 +31,16 @@ def check_installed(url: str, path: str) -> None:
     if transport_for(url) is not None and find_spec("redis") is None:
         what = f"a broker at {_scheme(url)}:// needs the package redis, which is not installed"
         raise SettingsError([Problem(path, what, 'python -m pip install "streamfw[celery,redis]"')])
+
+
+def not_together(error: Exception) -> SettingsError:
+    """What is raised where kombu refuses the version of the package redis, which no attempt will change."""
+    import kombu
+    import redis
+
+    what = f"kombu {kombu.__version__} refuses redis {redis.__version__}: {error}"
+    # The extra of the kombu that is installed knows which versions it takes.
+    return SettingsError([Problem("task_queue", what, 'python -m pip install "kombu[redis]"')])
 
 
 def is_stock_redis(connection: Any) -> bool:

@@ -16,7 +16,7 @@ from streamfw_celery.brokers import check_installed, is_stock_redis, transport_f
 if TYPE_CHECKING:
     from streamfw_celery.celery_queue import Options
 
-__all__ = ["check_app", "find_app", "serializer_of"]
+__all__ = ["check_app", "find_app", "serializer_of", "url_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +109,16 @@ def _made(broker_url: str, transport_options: Mapping[str, object], visibility_t
     return app
 
 
+def url_of(app: Any) -> str | None:
+    """That of its broker, as the program gave it: a connection's own has the path of the transport in it.
+
+    None: the program gave none, or less than a URL.
+    """
+    configured = app.conf.broker_write_url or ""
+    url = configured if isinstance(configured, str) else ";".join(configured)
+    return url if "://" in url else None
+
+
 def serializer_of(app: Any) -> str:
     """How messages are written: as the workers of the app accept them.
 
@@ -137,7 +147,7 @@ def check_app(app: Any) -> None:
     if app.conf.task_always_eager:  # no broker is spoken to
         return
     connection = app.connection_for_write()
-    url = str(app.conf.broker_write_url or "")
+    url = url_of(app) or ""
     check_installed(url, "broker_url of the Celery app")
     ours = transport_for(url)
     if ours is not None and is_stock_redis(connection):

@@ -29,7 +29,7 @@ from streamfw_core.queues.protocol import untold
 from streamfw_core.storage.protocol import Scope
 
 from streamfw_celery.attempts import Again, Dead, Verdict
-from streamfw_celery.celery_app import check_app, find_app, serializer_of
+from streamfw_celery.celery_app import check_app, find_app, serializer_of, url_of
 from streamfw_celery.connections import Connections, Line, prepared
 from streamfw_celery.dead_letters import DeadLetters
 from streamfw_celery.options import QueueNames, Retries
@@ -102,7 +102,7 @@ class CeleryQueue:
         def connect() -> Any:
             return prepared(self.app.connection_for_write(heartbeat=0, transport_options=limits), patience)
 
-        return Connections(connect, name=self.name, patience=patience)
+        return Connections(connect, name=self.name, patience=patience, url=url_of(self.app))
 
     @cached_property
     def _dead(self) -> DeadLetters:

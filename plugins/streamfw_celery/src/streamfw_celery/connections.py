@@ -12,9 +12,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import kombu
+from kombu.exceptions import VersionMismatch
 from streamfw_core.errors import QueueUnavailable
+from streamfw_core.settings.masking import mask_text
 
-from streamfw_celery.brokers import errors_of_redis, transport_for
+from streamfw_celery.brokers import errors_of_redis, not_together, transport_for
 
 __all__ = ["Connections", "Line", "broker_connection", "is_of_broker", "prepared", "queue_of"]
 
@@ -61,20 +63,25 @@ def prepared(connection: Any, patience: float) -> Any:
     )
 
 
+def _without_secrets(url: str) -> str:
+    """A URL, or several as kombu takes them, in turn."""
+    return ";".join(mask_text(one) for one in url.split(";"))
+
+
 class Connections:
     """The connections of one task queue.
 
     :param connect: makes a connection of kombu, not yet opened; see `prepared`.
     :param name: of the task queue, for messages.
     :param patience: seconds after which a broker that does not answer is given up.
-    :param url: of the broker, without its password, for messages; None: as the connection says it.
+    :param url: of the broker, for messages; None: as the connection says it.
     """
 
     def __init__(self, connect: Callable[[], Any], *, name: str, patience: float, url: str | None = None) -> None:
         self.name = name
         self.patience = patience
         self._connect = connect
-        self._url = url
+        self._url = url and _without_secrets(url)
         self._lock = threading.Lock()
         self._idle: list[Line] = []
         self._pid = os.getpid()
@@ -131,8 +138,8 @@ class Connections:
         """What is raised for an error of the broker."""
         return QueueUnavailable(
             f"task queue {self.name!r}: the broker at {self.url} did not accept a message within"
-            f" {self.patience:g} s ({type(error).__name__}: {error}); see that it runs, that it has memory and disk"
-            " space left, and that this URL, user and password are right; then publish again",
+            f" {self.patience:g} s ({type(error).__name__}: {mask_text(str(error))}); see that it runs, that it has memory and"
+            " disk space left, and that this URL, user and password are right; then publish again",
             queue=self.name,
         )
 
@@ -175,7 +182,10 @@ class Connections:
 
 
 class Line:
-    """An open connection with one channel, and the queues that it knows to be there."""
+    """An open connection with one channel, and the queues that it knows to be there.
+
+    :raises SettingsError: the packages that are to speak to the broker do not go together.
+    """
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -187,6 +197,9 @@ class Line:
                 max_retries=1, interval_start=0, interval_step=0, timeout=connection.connect_timeout
             )
             self._open_channel()
+        except VersionMismatch as error:
+            self.drop()
+            raise not_together(error) from error
         except BaseException:
             self.drop()
             raise

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 from attrs import Factory, field, frozen
 from attrs.validators import ge, gt, instance_of, min_len
-from kombu.utils.url import sanitize_url
 from streamfw_core.errors import QueueClosed
 from streamfw_core.queues import DeadLetter, FanoutPriority, Handler, OnDead
 from streamfw_core.queues.protocol import untold
@@ -64,7 +63,7 @@ class KombuQueue:
         self.options = structure_options(Options, options or {}, "task_queue.options")
         check_installed(self.options.url, "task_queue.options.url")
         self.connections = Connections(
-            self._connect, name=name, patience=self.options.publish_timeout, url=sanitize_url(self.options.url)
+            self._connect, name=name, patience=self.options.publish_timeout, url=self.options.url
         )
         self.letters = DeadLetters(
             self.connections, self.options.queues.dead, compress_above=self.options.compress_above
