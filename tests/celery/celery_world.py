@@ -21,6 +21,9 @@ FOLLOWERS: Final = {
 }
 
 
+FAIL_ONCE: Final = "somebody whose followers are not found at the first attempt"
+
+
 class CeleryHomeFeed(Feed):
     name = "celery_home"
 
@@ -38,6 +41,8 @@ class CeleryManager(Manager):
     def get_user_follower_ids(self, user_id: object) -> Any:
         task = current_task()
         assert task is None or task.kind == "fanout"
+        if user_id == FAIL_ONCE and task is not None and task.attempt == 1:
+            raise OSError("the database is busy")
         return FOLLOWERS
 
 

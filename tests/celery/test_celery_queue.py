@@ -23,7 +23,6 @@ from tests.celery.celery_running import names
 from tests.services.brokers import Broker
 
 
-
 @pytest.fixture(autouse=True)
 def _no_apps_of_others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test begins as a program in which nobody has made an app."""

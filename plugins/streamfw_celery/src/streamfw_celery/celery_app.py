@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import Celery, _state
 from streamfw_core.errors import Problem, SettingsError, given
+from streamfw_core.queues import FanoutPriority
 
 from streamfw_celery.brokers import check_installed, is_stock_redis, transport_for
+from streamfw_celery.connections import queue_of
 
 if TYPE_CHECKING:
     from streamfw_celery.celery_queue import Options
@@ -32,24 +33,18 @@ _WELCOME: Final = ("json", "auth", "msgpack")
 def find_app(options: Options) -> Any:
     """The app that the options name, else the program's own, else one made from `broker_url`.
 
-    :raises SettingsError: there is none of these, or what `app` names is none.
+    :raises SettingsError: there is none of these, what `app` names is none, or an option is for an app that is made.
     """
-    if isinstance(options.app, str):
-        return _named(options.app)
-    if options.app is not None:
-        return _checked(options.app, given(options.app))
-    own = _of_the_program()
-    if own is not None:
-        if options.broker_url is not None:
-            logger.warning(
-                "broker_url of task_queue.options is not used, as the program has the Celery app %r:"
-                " remove it, or name another app there as `app`",
-                own.main,
-            )
-        return own
+    found = _found(options)
+    if found is not None:
+        if options.queue_arguments:
+            what = f"is of an app that is made from broker_url, and there is the Celery app {found.main!r}"
+            hint = "describe the queues in task_queues of the app"
+            raise SettingsError([Problem(f"{_PATH}.queue_arguments", what, hint)])
+        return found
     if options.broker_url is not None:
         check_installed(options.broker_url, f"{_PATH}.broker_url")
-        return _made(options.broker_url, options.broker_transport_options, options.visibility_timeout)
+        return _made(options, options.broker_url)
     raise SettingsError(
         [
             Problem(
@@ -59,6 +54,22 @@ def find_app(options: Options) -> Any:
             )
         ]
     )
+
+
+def _found(options: Options) -> Any | None:
+    """The app that the options name, else the program's own; None: there is none."""
+    if isinstance(options.app, str):
+        return _named(options.app)
+    if options.app is not None:
+        return _checked(options.app, given(options.app))
+    own = _of_the_program()
+    if own is not None and options.broker_url is not None:
+        logger.warning(
+            "broker_url of task_queue.options is not used, as the program has the Celery app %r:"
+            " remove it, or name another app there as `app`",
+            own.main,
+        )
+    return own
 
 
 def _named(path: str) -> Any:
@@ -94,14 +105,18 @@ def _is_own(app: Any) -> bool:
     return not (app.main == "default" and not app.set_as_current) and app.main != OURS
 
 
-def _made(broker_url: str, transport_options: Mapping[str, object], visibility_timeout: float) -> Any:
+def _made(options: Options, broker_url: str) -> Any:
     app = Celery(OURS, broker=broker_url, include=[MODULE], set_as_current=False)
     app.conf.update(
         # Not librabbitmq, which kombu would prefer and which knows no publisher confirms.
         broker_transport="pyamqp" if broker_url.startswith("amqp:") else transport_for(broker_url),
         accept_content=["json"],
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"visibility_timeout": visibility_timeout, **transport_options},
+        broker_transport_options={
+            "visibility_timeout": options.visibility_timeout,
+            **options.broker_transport_options,
+        },
+        task_queues=[queue_of(options.queues.of(priority), options.queue_arguments) for priority in FanoutPriority],
         task_ignore_result=True,
         # As many again wait in the worker as it executes: what waits there waits for it alone.
         worker_prefetch_multiplier=2,

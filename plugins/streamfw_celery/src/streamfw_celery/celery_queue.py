@@ -51,6 +51,7 @@ class Options:
     :param broker_url: where an app is made for, when the program has none.
     :param broker_transport_options: of that app.
     :param queues: the queues on the broker.
+    :param queue_arguments: with which those of work, not that of dead letters, are declared on RabbitMQ, of that app.
     :param retries: of what failed.
     :param compress_above: bytes from which on a message is compressed.
     :param publish_timeout: seconds after which a broker that does not answer is given up.
@@ -61,6 +62,7 @@ class Options:
     broker_url: str | None = None
     broker_transport_options: Mapping[str, object] = field(factory=dict)
     queues: QueueNames = field(factory=QueueNames)
+    queue_arguments: Mapping[str, object] = field(factory=dict)
     retries: Retries = field(factory=Retries)
     compress_above: int = field(default=32 * 1024, validator=[instance_of(int), ge(0)])
     publish_timeout: float = field(default=5.0, validator=[NUMBER, gt(0)])

@@ -34,9 +34,13 @@ ALREADY_OTHERWISE: Final = 406
 """The code of AMQP for a queue that exists, with other arguments than those that were declared."""
 
 
-def queue_of(name: str) -> Any:
-    """A queue as Celery declares one that nobody described: durable, with a direct exchange and a key of its name."""
-    return kombu.Queue(name, kombu.Exchange(name, type="direct"), routing_key=name)
+def queue_of(name: str, arguments: Mapping[str, object] | None = None) -> Any:
+    """A queue as Celery declares one that nobody described: durable, with a direct exchange and a key of its name.
+
+    :param arguments: for RabbitMQ, such as `{"x-queue-type": "quorum"}`.
+    """
+    exchange = kombu.Exchange(name, type="direct")
+    return kombu.Queue(name, exchange, routing_key=name, queue_arguments=dict(arguments or {}))
 
 
 def broker_connection(url: str, transport_options: Mapping[str, Any] | None = None) -> Any:

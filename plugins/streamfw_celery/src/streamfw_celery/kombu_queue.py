@@ -32,6 +32,7 @@ class Options:
     :param url: of the broker, such as `amqp://user:password@host:5672//` or `redis://host:6379/0`.
     :param transport_options: for kombu's transport, as its documentation says; ours for Redis takes the same.
     :param queues: the names of the queues.
+    :param queue_arguments: with which those of work, not that of dead letters, are declared; RabbitMQ only.
     :param retries: how often, and after what pauses.
     :param prefetch: how many messages of each priority a worker fetches ahead.
     :param compress_above: bytes; larger messages are compressed.
@@ -43,6 +44,7 @@ class Options:
     url: str = field(validator=min_len(1))
     transport_options: Mapping[str, Any] = field(factory=dict)
     queues: QueueNames = Factory(QueueNames)
+    queue_arguments: Mapping[str, object] = field(factory=dict)
     retries: Retries = Factory(Retries)
     prefetch: int = field(default=4, validator=[instance_of(int), ge(1)])
     compress_above: int = field(default=COMPRESS_ABOVE, validator=[instance_of(int), ge(0)])
@@ -85,6 +87,10 @@ class KombuQueue:
             raise QueueClosed(f"task queue {self.name!r} is closed: make new Streams to publish again")
         self.publish(message, priority, id=uuid4().hex)
 
+    def queue_of(self, priority: FanoutPriority) -> Any:
+        """The queue of a priority, as kombu declares it."""
+        return queue_of(self.options.queues.of(priority), self.options.queue_arguments)
+
     def publish(self, message: bytes, priority: FanoutPriority, *, id: str, attempt: int = 1) -> None:
         """Put a message into the queue of a priority, as attempt number `attempt`.
 
@@ -93,7 +99,7 @@ class KombuQueue:
         body = wire.body_of(message)
         self.connections.publish(
             body,
-            queue_of(self.options.queues.of(priority)),
+            self.queue_of(priority),
             compression="zlib" if len(body) > self.options.compress_above else None,
             content_type="application/json",
             content_encoding="utf-8",

@@ -18,7 +18,7 @@ from streamfw_core.queues import FanoutPriority, Handler
 
 from streamfw_celery import wire
 from streamfw_celery.attempts import Again, Dead, Done, Verdict, attempt
-from streamfw_celery.connections import Line, is_of_broker, queue_of
+from streamfw_celery.connections import Line, is_of_broker
 from streamfw_celery.options import Retries
 
 if TYPE_CHECKING:
@@ -128,9 +128,7 @@ class Session:
         self._keeper = Keeper(self)
         try:
             self.intakes = [
-                Intake(
-                    self._line, order, priority, queue.options.queues.of(priority), queue.options.prefetch, self._add
-                )
+                Intake(self._line, order, priority, queue.queue_of(priority), queue.options.prefetch, self._add)
                 for order, priority in enumerate(priorities)
             ]
         except BaseException:
@@ -231,17 +229,16 @@ class Intake:
     """Where the messages of one priority arrive: a channel of their own, so that none wait for those of another."""
 
     def __init__(
-        self, line: Line, order: int, priority: FanoutPriority, name: str, prefetch: int, add: Callable[[Task], None]
+        self, line: Line, order: int, priority: FanoutPriority, queue: Any, prefetch: int, add: Callable[[Task], None]
     ) -> None:
         self.order = order
         self.priority = priority
-        self.name = name
+        self.name = queue.name
         self._add = add
         self._prefetch = prefetch
         self._held: set[Task] = set()
         self._tag = ""
         self._is_amqp = line.connection.transport.driver_type == "amqp"
-        queue = queue_of(name)
         line.declare(queue)
         self.channel = line.connection.channel()
         self._queue = queue(self.channel)
