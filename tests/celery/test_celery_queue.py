@@ -22,6 +22,8 @@ from streamfw_core import Streams, set_default_streams
 from tests.celery.celery_running import names
 from tests.services.brokers import Broker
 
+MODULE = "streamfw_celery.tasks"
+
 
 @pytest.fixture(autouse=True)
 def _no_apps_of_others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -52,7 +54,7 @@ def make_queue() -> Iterator[Callable[..., CeleryQueue]]:
 
 def app_of(url: str = "memory://", **conf: Any) -> Any:
     app = celery.Celery("program", broker=url, set_as_current=False)
-    app.conf.update(conf)
+    app.conf.update({"include": [MODULE], **conf})
     return app
 
 
@@ -191,8 +193,36 @@ def test_queues_that_the_app_does_not_make_are_missed(
         queue.enqueue(b"{}", FanoutPriority.HIGH)
 
 
+def test_an_app_whose_workers_would_drop_messages_is_told_about_once(
+    make_queue: Callable[..., CeleryQueue], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
+    app = app_of(include=[], imports=("json",))
+    for _ in range(2):
+        assert make_queue(app=app).app is app
+
+    assert caplog.text.count("its workers drop messages") == 1
+    assert 'include=["streamfw_celery.tasks"]' in caplog.text
+    app.loader.import_default_modules()
+    assert TASK in app.tasks  # a worker in this very process has it from now on
+
+
+def test_an_app_that_has_the_task_or_may_discover_it_is_not_told_about(
+    make_queue: Callable[..., CeleryQueue], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, MODULE, raising=False)
+    discovering = app_of(include=[])
+    discovering.autodiscover_tasks(["streamfw_celery"])
+    apps = [app_of(), app_of(include=[], imports=MODULE), app_of(include=[], task_always_eager=True), discovering]
+    for app in apps:
+        assert make_queue(app=app).app is app
+    assert make_queue(broker_url="amqp://localhost//").app.main == "streamfw"
+
+    assert not caplog.text
+
+
 def test_the_task_comes_with_autodiscovery_and_with_imports() -> None:
-    for app in (app_of(), app_of(imports=["streamfw_celery.tasks"])):
+    for app in (app_of(include=[]), app_of(include=[], imports=[MODULE])):
         app.autodiscover_tasks(["streamfw_celery"])
         app.loader.import_default_modules()
         assert TASK in app.tasks

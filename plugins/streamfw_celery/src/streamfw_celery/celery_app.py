@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sys
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from celery import Celery, _state
+from celery import Celery, _state, signals
+from kombu.utils.functional import maybe_list
 from streamfw_core.errors import Problem, SettingsError, given
 from streamfw_core.queues import FanoutPriority
 
 from streamfw_celery.brokers import check_installed, is_stock_redis, transport_for
 from streamfw_celery.connections import queue_of
+from streamfw_celery.wire import TASK
 
 if TYPE_CHECKING:
     from streamfw_celery.celery_queue import Options
@@ -154,6 +157,23 @@ def serializer_of(app: Any) -> str:
     )
 
 
+def _include_task(app: Any) -> None:
+    """See that the app has our task, and tell of one that has not: its workers, which run none of this, drop it."""
+    # What Celery discovers is known when it has imported all tasks of the program, which is for workers to do.
+    may_have = MODULE in sys.modules or signals.import_modules.has_listeners(app)
+    if may_have or MODULE in {*maybe_list(app.conf.imports), *maybe_list(app.conf.include)}:
+        return
+    app.conf.imports = (*maybe_list(app.conf.imports), MODULE)  # for a worker that starts in this very process
+    logger.warning(
+        'the Celery app %r does not include %s, so its workers drop messages of streamfw: add include=["%s"] where'
+        " the app is made; see that workers list the task %s when they start",
+        app.main,
+        MODULE,
+        MODULE,
+        TASK,
+    )
+
+
 def check_app(app: Any) -> None:
     """Say what of the app's own configuration may lose messages. Nothing connects.
 
@@ -161,6 +181,7 @@ def check_app(app: Any) -> None:
     """
     if app.conf.task_always_eager:  # no broker is spoken to
         return
+    _include_task(app)
     connection = app.connection_for_write()
     url = url_of(app) or ""
     check_installed(url, "broker_url of the Celery app")
