@@ -283,6 +283,7 @@ class Storage(Protocol):
 
         :param update: replace only the payload of a record that exists and is older, and leave its stamp:
             a removal that is older than the update, but newer than the activity, still wins when it arrives.
+            An update of what is not there makes no record; it may be remembered for one that arrives later.
         """
         ...
 

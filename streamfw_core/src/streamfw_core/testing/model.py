@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from streamfw_core.ids import MAX_ID
 
-__all__ = ["Kind", "Operation", "page", "record", "timeline"]
+__all__ = ["Kind", "Operation", "page", "records", "timeline"]
 
 Kind: TypeAlias = Literal["add", "remove", "update", "empty"]
 
@@ -46,11 +46,16 @@ def timeline(operations: Iterable[Operation]) -> dict[int, bytes]:
     return shown
 
 
-def record(operations: Sequence[Operation]) -> bytes | None:
-    """What the record of one id holds after operations that arrived in this order; None: nothing.
+def records(operations: Sequence[Operation]) -> set[bytes | None]:
+    """What the record of one id may hold after operations that arrived in this order; None: nothing.
 
-    Here the order does matter in one way: an update of what is not there is lost.
+    Here the order may matter in one way: a storage need not remember an update of what is not there.
     """
+    remembering = timeline(operations)
+    return {_forgetful_record(operations), next(iter(remembering.values()), None)}
+
+
+def _forgetful_record(operations: Sequence[Operation]) -> bytes | None:
     stored = removed = updated = -1
     payload: bytes | None = None
     for operation in operations:

@@ -1,0 +1,1 @@
+"""The Cassandra storage of streamfw."""

@@ -1,0 +1,113 @@
+"""What the driver raises, as errors of streamfw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import cassandra
+from cassandra import connection
+from cassandra.cluster import NoHostAvailable
+from streamfw_core.errors import StorageError
+
+__all__ = ["concerns_one_row", "failed", "may_pass"]
+
+PASSING: Final = (
+    cassandra.OperationTimedOut,
+    cassandra.Unavailable,
+    cassandra.WriteTimeout,
+    cassandra.ReadTimeout,
+    cassandra.CoordinationFailure,
+    connection.ConnectionException,
+    NoHostAvailable,
+)
+"""What may be different in a moment. Every statement of a storage may be sent twice."""
+
+_BUSY: Final = {0x1001, 0x1002, 0x0000}
+"""Overloaded, bootstrapping, and whatever went wrong inside the node."""
+
+HINTS: Final = (
+    (cassandra.AuthenticationFailed, "it wants the right `username` and `password` in the storage's options"),
+    (
+        cassandra.Unauthorized,
+        "the role in the storage's options may not do this: it needs SELECT and MODIFY on the keyspace",
+    ),
+    (
+        cassandra.Unavailable,
+        "too few replicas are up for this consistency: see `nodetool status`, or ask for fewer in the storage's options",
+    ),
+    (cassandra.OperationTimedOut, "no answer within `timeout`: are the nodes overloaded, or behind a firewall?"),
+    (cassandra.Timeout, "replicas did not answer in time: see the nodes' logs and load"),
+    (NoHostAvailable, "are the nodes running, and are `hosts`, `port`, `tls` and `local_dc` right?"),
+    (cassandra.ProtocolVersion, "set `protocol_version` in `driver_options`"),
+)
+_TOO_LARGE: Final = "too large"
+_NO_TABLE: Final = ("unconfigured table", "does not exist")
+_SCHEMA: Final = "make the schema with `streamfw schema apply`, or with streams.prepare(...)"
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed in a moment."""
+    if isinstance(error, NoHostAvailable):
+        causes = [*_causes(error)]
+        return not causes or any(map(may_pass, causes))
+    if isinstance(error, cassandra.AuthenticationFailed | connection.ProtocolError | cassandra.ProtocolVersion):
+        return False
+    return isinstance(error, PASSING) or getattr(error, "code", None) in _BUSY
+
+
+def concerns_one_row(error: BaseException) -> bool:
+    """Whether a node refused what it was told to write, and not to write at all."""
+    return isinstance(error, cassandra.InvalidRequest) and not _lacks_table(error)
+
+
+def failed(error: BaseException, storage: str, where: Sequence[str], what: str) -> StorageError:
+    """The error for the caller.
+
+    :param where: the nodes, as the settings name them.
+    :param what: the feed, the namespace or the operation that it concerns.
+    """
+    if isinstance(error, StorageError):
+        return error
+    hint = _hint(error)
+    made = StorageError(
+        f"storage {storage!r} (Cassandra at {', '.join(where)}) failed in {what}: {_said(error)}."
+        f"{f' Cassandra: {hint}' if hint else ''}",
+        storage=storage,
+    )
+    made.__cause__ = error
+    return made
+
+
+def _said(error: BaseException) -> str:
+    words = str(error).strip().rstrip(".")
+    if isinstance(error, NoHostAvailable):
+        words = "; ".join(f"{_name(cause)}: {str(cause).rstrip('.')}" for cause in _causes(error)) or "no node is known"
+    return f"{_name(error)}: {words[:600]}"
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__
+
+
+def _hint(error: BaseException) -> str:
+    if _lacks_table(error):
+        return _SCHEMA
+    # What a single node said tells more than that none could be asked.
+    for cause in (*_causes(error), error):
+        for kind, words in HINTS:
+            if isinstance(cause, kind):
+                return words
+    return ""
+
+
+def _lacks_table(error: BaseException) -> bool:
+    return isinstance(error, cassandra.InvalidRequest) and any(words in str(error) for words in _NO_TABLE)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """What each node that was tried said."""
+    found = getattr(error, "errors", None)
+    if isinstance(error, NoHostAvailable) and isinstance(found, dict):
+        return [cause for cause in found.values() if isinstance(cause, BaseException)]
+    return []

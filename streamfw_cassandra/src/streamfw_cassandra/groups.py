@@ -1,0 +1,153 @@
+"""Grouped feeds: the members of all groups of a feed in one partition, and groups made of them by whoever reads.
+
+Adding, removing and updating are the writes of flat feeds, and read nothing. Marking reads, and writes a cell into each member
+that is not marked yet. So whatever happens at once, nothing is lost or counted twice: there is nothing to merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from attrs import frozen
+from streamfw_core.storage import Change, FeedSpec, Outcome, Query, Stats, Write
+from streamfw_core.storage.groups import Group
+
+from streamfw_cassandra import statements as cql
+from streamfw_cassandra.group_rows import GroupedFeed, fact_of_group, floor_fact
+from streamfw_cassandra.running import Running
+from streamfw_cassandra.sessions import WRITE
+from streamfw_cassandra.values import pack_id, seconds
+from streamfw_cassandra.writing import Writing
+
+__all__ = ["EXACT_MEMBERS", "Groups"]
+
+EXACT_MEMBERS = 10_000
+
+
+@frozen
+class Groups:
+    """The grouped feeds of one storage."""
+
+    running: Running
+    writing: Writing
+
+    # --- writing ---
+
+    def start_write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool) -> Callable[[], Outcome]:
+        """Begin a write; see `StartStorage.start_write`."""
+        writes = [write._replace(puts=[put for put in write.puts if put.group is not None]) for write in writes]
+        owners = [*dict.fromkeys(owner for write in writes for owner in write.owners)]
+        before = self._members(spec, owners) if report else {}
+        end = self.writing.start(spec, writes)
+
+        def finish() -> Outcome:
+            failures = end()
+            self.trim(spec, self.writing.outgrown(spec, writes, failures))
+            if not report:
+                return Outcome(failures=failures)
+            after = self._members(spec, owners)
+            puts = {put.id for write in writes for put in write.puts}
+            removes = {removal.id for write in writes for removal in write.removes}
+            changes = {
+                owner: Change(sorted((after[owner] - shown) & puts), sorted((shown - after[owner]) & removes))
+                for owner, shown in before.items()
+                if owner not in failures
+            }
+            return Outcome(
+                failures=failures, changes={owner: change for owner, change in changes.items() if any(change)}
+            )
+
+        return finish
+
+    def mark(
+        self, spec: FeedSpec, owner: str, keys: Sequence[str] | None, *, seen: bool, read: bool, stamp: int
+    ) -> list[str]:
+        """See `GroupStorage.mark`."""
+        [feed] = self._feeds(spec, [owner])
+        marked = [*feed.groups] if keys is None else [key for key in dict.fromkeys(keys) if key in feed.groups]
+        asked = self.writing.statements(spec, "marking")
+        statements: list[Any] = []
+        for key in marked:
+            fact = pack_id(fact_of_group(key))
+            if seen:
+                unseen = [member for member in feed.groups[key] if not member.seen]
+                statements += [asked(cql.SEE).bind((one.stamp, owner, pack_id(one.id))) for one in unseen]
+                statements.append(asked(cql.SEE).bind((stamp, owner, fact)))
+            if read:
+                unread = [member for member in feed.groups[key] if not member.read]
+                statements += [asked(cql.READ).bind((one.stamp, owner, pack_id(one.id))) for one in unread]
+                statements.append(asked(cql.READ).bind((stamp, owner, fact)))
+        self.writing.to_one(owner, statements, asked.what)
+        return [key for key in marked if (seen and not feed.is_seen(key)) or (read and not feed.is_read(key))]
+
+    def clear(self, spec: FeedSpec, owners: Sequence[str], keep: int, stamp: int, ttl: float) -> None:
+        """See `Storage.clear`."""
+        asked = self.writing.statements(spec, "cutting")
+        if keep == 0:
+            self.running.all([asked(cql.EMPTY).bind((stamp, owner)) for owner in owners], asked.what, WRITE)
+            return
+        for owner, feed in zip(owners, self._feeds(spec, owners), strict=True):
+            kept, cut = [*feed.groups][:keep], [*feed.groups][keep:]
+            if not cut:
+                continue
+            id, data = floor_fact(feed.id_of(kept[-1]), kept)
+            statements = [asked(cql.FACT).bind((stamp, seconds(ttl), data, owner, pack_id(id)))]
+            statements += [
+                asked(cql.REMOVE).bind((stamp, owner, pack_id(member.id))) for key in cut for member in feed.groups[key]
+            ]
+            self.writing.to_one(owner, statements, asked.what)
+
+    def trim(self, spec: FeedSpec, owners: Sequence[str]) -> None:
+        """Delete groups that no reader sees, each member with its own stamp: one that is added anew is not concerned."""
+        asked = self.writing.statements(spec, "trimming")
+        for owner, feed in zip(owners, self._feeds(spec, owners), strict=True):
+            hidden = [member for members in feed.hidden.values() for member in members]
+            removes = [asked(cql.REMOVE).bind((one.stamp, owner, pack_id(one.id))) for one in hidden]
+            self.writing.to_one(owner, removes, asked.what)
+
+    # --- reading ---
+
+    def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[list[Group]]:
+        """See `GroupStorage.read_groups`."""
+        return [
+            [feed.shown(key, query.hydrate) for key in feed.keys(query)[query.start : query.stop]]
+            for query, feed in self._of(spec, queries)
+        ]
+
+    def get(self, spec: FeedSpec, owner: str, keys: Sequence[str], hydrate: str | None) -> list[Group | None]:
+        """See `GroupStorage.get_groups`."""
+        [feed] = self._feeds(spec, [owner])
+        return [feed.shown(key, hydrate) if key in feed.groups else None for key in keys]
+
+    def find(self, spec: FeedSpec, owner: str, ids: Sequence[int]) -> list[str | None]:
+        """See `GroupStorage.groups_of`."""
+        [feed] = self._feeds(spec, [owner])
+        return [feed.group_of(id) for id in ids]
+
+    def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
+        """See `Storage.stats`."""
+        counts = []
+        for query, feed in self._of(spec, queries):
+            keys = feed.keys(query)
+            unseen, unread = (sum(not is_marked(key) for key in keys) for is_marked in (feed.is_seen, feed.is_read))
+            counts.append(Stats(len(keys), unseen, unread))
+        return counts
+
+    # --- inside ---
+
+    def _of(self, spec: FeedSpec, queries: Sequence[Query]) -> Iterator[tuple[Query, GroupedFeed]]:
+        owners = [*dict.fromkeys(query.owner for query in queries)]
+        feeds = dict(zip(owners, self._feeds(spec, owners), strict=True))
+        return ((query, feeds[query.owner]) for query in queries)
+
+    def _feeds(self, spec: FeedSpec, owners: Sequence[str]) -> list[GroupedFeed]:
+        if not owners:
+            return []
+        asked = self.writing.statements(spec, "reading")
+        pages = self.running.all([asked(cql.MEMBERS).bind((owner,)) for owner in owners], asked.what)
+        return [GroupedFeed.of(spec, owner, rows) for owner, rows in zip(owners, pages, strict=True)]
+
+    def _members(self, spec: FeedSpec, owners: Sequence[str]) -> dict[str, set[int]]:
+        feeds = zip(owners, self._feeds(spec, owners), strict=True)
+        return {owner: {one.id for members in feed.groups.values() for one in members} for owner, feed in feeds}

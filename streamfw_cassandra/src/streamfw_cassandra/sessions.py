@@ -1,0 +1,167 @@
+"""The connection to a cluster: made on first use, never shared with a forked child, and made anew after `close`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import cassandra.cluster
+from attrs import define, field
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import Cluster, ExecutionProfile, Session
+from cassandra.policies import (
+    ConstantSpeculativeExecutionPolicy,
+    DCAwareRoundRobinPolicy,
+    TokenAwarePolicy,
+)
+from cassandra.query import ConsistencyLevel, PreparedStatement, tuple_factory
+
+from streamfw_cassandra.failures import failed
+from streamfw_cassandra.options import Options
+
+__all__ = ["READ", "WRITE", "Connected", "Sessions"]
+
+PROTOCOL: Final = 5
+"""Of Cassandra 4.0 and newer. Without it the driver begins with what no Apache Cassandra speaks."""
+READ: Final = "streamfw.read"
+WRITE: Final = "streamfw.write"
+ROWS_PER_PAGE: Final = 2000
+NODELAY: Final = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+"""Requests are small: one that waits until more is to be sent costs up to eight times its time."""
+
+
+@define(eq=False)
+class Connected:
+    """A session, and the statements that were prepared in it."""
+
+    cluster: Any
+    session: Any
+    pid: int
+    _prepared: dict[str, Any] = field(factory=dict)
+
+    def prepare(self, cql: str) -> Any:
+        """A prepared statement. `cql` has no values in it: each stands as `?`."""
+        statement: PreparedStatement | None = self._prepared.get(cql)
+        if statement is None:
+            statement = self.session.prepare(cql)
+            # Every write has a stamp, so that nothing changes when it is sent again.
+            statement.is_idempotent = True
+            self._prepared[cql] = statement
+        return statement
+
+
+class Sessions:
+    """Where the session of one storage is, for all its threads.
+
+    :param name: of the storage, for messages.
+    """
+
+    def __init__(self, name: str, options: Options) -> None:
+        self.name = name
+        self.options = options
+        self._connected: Connected | None = None
+        self._guard = (os.getpid(), threading.Lock())
+
+    @property
+    def nodes(self) -> list[str]:
+        """The nodes as the settings name them, for messages."""
+        return [f"{host}:{self.options.port}" for host in self.options.hosts]
+
+    def connected(self) -> Connected:
+        """The session of this process.
+
+        :raises StorageError: no node can be reached.
+        """
+        found = self._connected
+        if found is not None and found.pid == os.getpid():
+            return found
+        with self._lock:
+            found = self._connected
+            if found is None or found.pid != os.getpid():
+                if found is not None:
+                    _abandon(found.cluster)
+                self._connected = found = self._connect()
+            return found
+
+    def close(self) -> None:
+        with self._lock:
+            found, self._connected = self._connected, None
+        if found is None:
+            return
+        if found.pid == os.getpid():
+            found.cluster.shutdown()
+        else:
+            _abandon(found.cluster)
+
+    @property
+    def _lock(self) -> threading.Lock:
+        """One that no thread of a parent process held when this one was forked."""
+        pid, lock = self._guard
+        if pid != os.getpid():
+            pid, lock = self._guard = (os.getpid(), threading.Lock())
+        return lock
+
+    def _connect(self) -> Connected:
+        cluster = Cluster(**_arguments(self.options))
+        try:
+            session: Session = cluster.connect()
+        except Exception as error:
+            cluster.shutdown()
+            raise failed(error, self.name, self.nodes, "connecting") from error
+        session.default_fetch_size = ROWS_PER_PAGE
+        return Connected(cluster, session, os.getpid())
+
+
+def _abandon(cluster: object) -> None:
+    """Leave a cluster to the process that made it: here its threads are not, and nobody would end its shutdown."""
+    forget: Callable[[object], None] | None = getattr(cassandra.cluster, "_discard_cluster_shutdown", None)
+    if forget is not None:
+        forget(cluster)
+
+
+def _arguments(options: Options) -> Mapping[str, Any]:
+    return {
+        "contact_points": [*options.hosts],
+        "port": options.port,
+        "auth_provider": None
+        if options.username is None
+        else PlainTextAuthProvider(options.username, options.password or ""),
+        "ssl_context": _tls(options) if options.tls else None,
+        "protocol_version": PROTOCOL,
+        "connect_timeout": options.connect_timeout,
+        "control_connection_timeout": options.connect_timeout,
+        "sockopts": NODELAY,
+        "execution_profiles": {
+            READ: _profile(options, options.read_consistency),
+            WRITE: _profile(options, options.write_consistency),
+            cassandra.cluster.EXEC_PROFILE_DEFAULT: _profile(options, options.read_consistency),
+        },
+        **options.driver_options,
+    }
+
+
+def _profile(options: Options, consistency: str) -> ExecutionProfile:
+    more = {}
+    if options.speculative_delay is not None:
+        more["speculative_execution_policy"] = ConstantSpeculativeExecutionPolicy(
+            options.speculative_delay, options.speculative_attempts
+        )
+    return ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(options.local_dc or "")),
+        consistency_level=ConsistencyLevel.name_to_value[consistency],
+        request_timeout=options.timeout,
+        row_factory=tuple_factory,
+        **more,
+    )
+
+
+def _tls(options: Options) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=options.tls_ca)
+    context.check_hostname = options.tls_check_hostname
+    if options.tls_certificate is not None:
+        context.load_cert_chain(options.tls_certificate, options.tls_key)
+    return context

@@ -1,0 +1,71 @@
+"""The statements on the table of one feed class. Values are bound, and a table's name is put in by `Running.prepared` alone."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from attrs import frozen
+
+from streamfw_cassandra.running import Running
+from streamfw_cassandra.tables import Table
+
+__all__ = ["Statements", "Template"]
+
+PUT: Final = "UPDATE {table} USING TIMESTAMP ? SET added = true WHERE owner = ? AND id = ?"
+PUT_DATA: Final = "UPDATE {table} USING TIMESTAMP ? SET added = true, data = ? WHERE owner = ? AND id = ?"
+PUT_MEMBER: Final = (
+    "UPDATE {table} USING TIMESTAMP ? SET added = true, in_group = ?, actor = ? WHERE owner = ? AND id = ?"
+)
+PUT_MEMBER_DATA: Final = (
+    "UPDATE {table} USING TIMESTAMP ? SET added = true, in_group = ?, actor = ?, data = ? WHERE owner = ? AND id = ?"
+)
+UPDATE: Final = "UPDATE {table} USING TIMESTAMP ? SET data = ? WHERE owner = ? AND id = ?"
+FACT: Final = "UPDATE {table} USING TIMESTAMP ? AND TTL ? SET added = true, data = ? WHERE owner = ? AND id = ?"
+SEE: Final = "UPDATE {table} USING TIMESTAMP ? SET seen = true WHERE owner = ? AND id = ?"
+READ: Final = "UPDATE {table} USING TIMESTAMP ? SET read = true WHERE owner = ? AND id = ?"
+REMOVE: Final = "DELETE FROM {table} USING TIMESTAMP ? WHERE owner = ? AND id = ?"
+CUT: Final = "DELETE FROM {table} USING TIMESTAMP ? WHERE owner = ? AND id < ?"
+EMPTY: Final = "DELETE FROM {table} USING TIMESTAMP ? WHERE owner = ?"
+
+IDS: Final = "SELECT id, WRITETIME(added) FROM {table} WHERE owner = ? AND id >= ? AND id <= ? LIMIT ?"
+IDS_UP: Final = (
+    "SELECT id, WRITETIME(added) FROM {table} WHERE owner = ? AND id >= ? AND id <= ? ORDER BY id ASC LIMIT ?"
+)
+PAGE: Final = "SELECT id, WRITETIME(added), data FROM {table} WHERE owner = ? AND id >= ? AND id <= ? LIMIT ?"
+PAGE_UP: Final = (
+    "SELECT id, WRITETIME(added), data FROM {table} WHERE owner = ? AND id >= ? AND id <= ? ORDER BY id ASC LIMIT ?"
+)
+COUNT: Final = "SELECT COUNT(added) FROM {table} WHERE owner = ? AND id >= ? AND id <= ?"
+PRESENT: Final = "SELECT id, WRITETIME(added) FROM {table} WHERE owner = ? AND id IN ?"
+NEWEST_STAMP: Final = "SELECT MAX(WRITETIME(added)) FROM {table} WHERE owner = ? AND id < ?"
+MEMBERS: Final = (
+    "SELECT id, WRITETIME(added), in_group, actor, WRITETIME(seen), WRITETIME(read), data FROM {table} WHERE owner = ?"
+)
+
+
+class Template(NamedTuple):
+    """A statement for any feed: what is bound before the owner, and after.
+
+    :param size: bytes of its payload.
+    """
+
+    statement: Any
+    before: tuple[Any, ...]
+    after: tuple[Any, ...]
+    size: int = 0
+
+    def of(self, owner: str) -> Any:
+        return self.statement.bind((*self.before, owner, *self.after))
+
+
+@frozen
+class Statements:
+    """Statements of one table, each prepared when it is first used."""
+
+    running: Running
+    table: Table
+    what: str
+    """What they are for, for messages."""
+
+    def __call__(self, cql: str) -> Any:
+        return self.running.prepared(cql, self.table, self.what)

@@ -1,0 +1,161 @@
+"""Writes to many feeds: which statements they are, sent in batches, and which feeds failed.
+
+Every operation is a write with the time of its stamp, and Cassandra keeps the newest of each cell:
+so an entry that was removed stays out however late its put arrives, and nothing is read before it is written,
+save what is remembered for all feeds of the class.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from attrs import frozen
+from streamfw_core.storage import Entry, FeedSpec, Write
+
+from streamfw_cassandra import statements as cql
+from streamfw_cassandra.batches import Batch, Packer
+from streamfw_cassandra.failures import concerns_one_row
+from streamfw_cassandra.notes import Note, Notes
+from streamfw_cassandra.running import Running
+from streamfw_cassandra.sessions import WRITE
+from streamfw_cassandra.statements import Statements, Template
+from streamfw_cassandra.tables import Tables
+from streamfw_cassandra.values import pack_id
+
+__all__ = ["Writing"]
+
+SMALLEST_SLACK: Final = 64
+
+
+@frozen
+class Writing:
+    """How feeds of one storage are written."""
+
+    running: Running
+    tables: Tables
+    notes: Notes
+
+    def statements(self, spec: FeedSpec, what: str) -> Statements:
+        return Statements(self.running, self.tables.timeline(spec), f"{what} feeds of {spec.name!r}")
+
+    def start(self, spec: FeedSpec, writes: Sequence[Write]) -> Callable[[], dict[str, Exception]]:
+        """Begin writes; what is returned waits for their end, and says which feeds were not written, and why.
+
+        :raises StorageError: none was, or what is remembered cannot be read.
+        """
+        asked = self.statements(spec, "writing")
+        notes = self.notes.find(spec, (put.id for write in writes for put in write.puts))
+        batches: list[Batch] = []
+        end = self.running.start(self._requests(asked, spec, writes, notes, batches), WRITE)
+        return lambda: self._failures(asked.what, batches, end())
+
+    def to_one(self, owner: str, statements: Sequence[Any], what: str) -> None:
+        """Send statements on one feed.
+
+        :raises StorageError: one of them failed.
+        """
+        packer = Packer(self.running.sessions.options)
+        batches = [*packer.add(owner, statements, [0] * len(statements)), *packer.end()]
+        self.running.all([batch.request for batch in batches], what, WRITE)
+
+    def outgrown(self, spec: FeedSpec, writes: Sequence[Write], failures: Mapping[str, Exception]) -> list[str]:
+        """Feeds to look at for what no reader sees any more: each now and then, so that rows stay within bounds."""
+        slack = self.running.sessions.options.slack or max(SMALLEST_SLACK, spec.keep)
+        chosen = [
+            owner
+            for write in writes
+            if write.puts
+            for owner in write.owners
+            if random.random() * slack < len(write.puts) and owner not in failures
+        ]
+        return [*dict.fromkeys(chosen)]
+
+    def _requests(
+        self,
+        asked: Statements,
+        spec: FeedSpec,
+        writes: Sequence[Write],
+        notes: Mapping[int, Note],
+        batches: list[Batch],
+    ) -> Iterator[Any]:
+        """What is sent; each batch is noted in `batches` too."""
+        packer = Packer(self.running.sessions.options)
+        for write in writes:
+            templates = [*_templates(asked, spec, write, notes)]
+            if not templates:
+                continue
+            sizes = [template.size for template in templates]
+            for owner in write.owners:
+                for batch in packer.add(owner, [template.of(owner) for template in templates], sizes):
+                    batches.append(batch)
+                    yield batch.request
+        for batch in packer.end():
+            batches.append(batch)
+            yield batch.request
+
+    def _failures(
+        self, what: str, batches: Sequence[Batch], answers: Sequence[list[Any] | Exception]
+    ) -> dict[str, Exception]:
+        failures: dict[str, Exception] = {}
+        for batch, answer in zip(batches, answers, strict=True):
+            if not isinstance(answer, Exception):
+                continue
+            if concerns_one_row(answer) and len(batch.statements) > 1:
+                failures.update(self._one_by_one(batch, what))
+            else:
+                failures.update(dict.fromkeys(batch.owners, self.running.failed(answer, what)))
+        errors = [answer for answer in answers if isinstance(answer, Exception)]
+        if errors and len(errors) == len(answers) and not any(map(concerns_one_row, errors)):
+            raise self.running.failed(errors[0], what)
+        return failures
+
+    def _one_by_one(self, batch: Batch, what: str) -> dict[str, Exception]:
+        """Of a batch that was refused for one of its feeds: which."""
+        answers = self.running.start(batch.statements, WRITE)()
+        return {
+            owner: self.running.failed(answer, what)
+            for owner, answer in zip(batch.owners, answers, strict=True)
+            if isinstance(answer, Exception)
+        }
+
+
+def _templates(asked: Statements, spec: FeedSpec, write: Write, notes: Mapping[int, Note]) -> Iterator[Template]:
+    for put in _newest(write.puts):
+        note = notes.get(put.id, Note())
+        if note.removed < put.stamp:
+            yield from _put(asked, spec, put, note)
+    for removal in write.removes:
+        yield Template(asked(cql.REMOVE), (removal.stamp,), (pack_id(removal.id),))
+    for update in write.updates if spec.inline else ():
+        yield _update(asked, update.id, update.stamp, update.payload or b"")
+
+
+def _put(asked: Statements, spec: FeedSpec, put: Entry, note: Note) -> Iterator[Template]:
+    """A put with the payload of a newer update, where one is remembered."""
+    payload = put.payload if spec.inline else None
+    if payload is not None and note.updated >= put.stamp:
+        # With the stamp of its own: a put that did not know of the update must not take its place.
+        yield _update(asked, put.id, note.updated, note.data or b"")
+        payload = None
+    grouped = () if spec.kind == "flat" else (put.group, put.actor)
+    after = (pack_id(put.id),)
+    if payload is None:
+        yield Template(asked(cql.PUT_MEMBER if grouped else cql.PUT), (put.stamp, *grouped), after)
+    else:
+        statement = asked(cql.PUT_MEMBER_DATA if grouped else cql.PUT_DATA)
+        yield Template(statement, (put.stamp, *grouped, payload), after, len(payload))
+
+
+def _update(asked: Statements, id: int, stamp: int, payload: bytes) -> Template:
+    return Template(asked(cql.UPDATE), (stamp, payload), (pack_id(id),), len(payload))
+
+
+def _newest(puts: Iterable[Entry]) -> Iterable[Entry]:
+    """Of puts of one entry the first of the newest: two of one stamp could become a mixture."""
+    newest: dict[int, Entry] = {}
+    for put in puts:
+        if put.id not in newest or newest[put.id].stamp < put.stamp:
+            newest[put.id] = put
+    return newest.values()
