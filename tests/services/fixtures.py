@@ -31,6 +31,7 @@ from tests.services.workers import Worker
 __all__ = [
     "broker",
     "broker_name",
+    "cassandra_certificate",
     "cassandra_jars",
     "rabbitmq_binary",
     "rabbitmq_server",
@@ -99,6 +100,19 @@ def _found_rabbitmq() -> RabbitBinary:
     return found
 
 
+def _found_cassandra() -> CassandraJars:
+    try:
+        return find_cassandra()
+    except CassandraMissing as missing:
+        unavailable(str(missing))
+
+
+def _made_certificate() -> Certificate:
+    if not can_certify():
+        unavailable("the program openssl, which makes certificates for tests, is not on PATH: install it")
+    return certificate()
+
+
 def _label(given: Binary | Missing) -> str:
     return given.label
 
@@ -153,9 +167,7 @@ def redis_cluster(redis_binary: Binary, shared_services: Shared) -> Cluster:
 @pytest.fixture(scope="session")
 def redis_certificate() -> Certificate:
     """What servers with TLS show; its file is what clients trust."""
-    if not can_certify():
-        unavailable("the program openssl, which makes certificates for tests, is not on PATH: install it")
-    return certificate()
+    return _made_certificate()
 
 
 @pytest.fixture(scope="session", params=_with_tls(), ids=_label)
@@ -236,21 +248,24 @@ def broker(start_broker: Callable[[], Broker]) -> Broker:
 @pytest.fixture(scope="session")
 def cassandra_jars() -> CassandraJars:
     """What starts a Cassandra; fetched before, or now."""
-    try:
-        return find_cassandra()
-    except CassandraMissing as missing:
-        unavailable(str(missing))
+    return _found_cassandra()
+
+
+@pytest.fixture(scope="session")
+def cassandra_certificate() -> Certificate:
+    """What a Cassandra with TLS shows; its file is what clients trust."""
+    return _made_certificate()
 
 
 @pytest.fixture(scope="session")
 def shared_cassandra(cassandra_jars: CassandraJars, shared_services: Shared) -> Cassandra:
-    """A shared Cassandra of one node, where tables come and go fast; it would not survive to be killed."""
+    """A shared Cassandra of one node, which forgets its tables when it ends; a keyspace of its own for each test."""
     return shared_services.get("cassandra", lambda: Cassandra(cassandra_jars, durable=False))
 
 
 @pytest.fixture
 def start_cassandra(cassandra_jars: CassandraJars) -> Iterator[Callable[..., Cassandra]]:
-    """Starts a Cassandra of the test's own, within ten seconds or thirty; takes the options of `Cassandra`."""
+    """Starts a Cassandra of the test's own, of one node within some seconds; takes the options of `Cassandra`."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Cassandra(cassandra_jars, **options))
 
