@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -14,12 +13,13 @@ import pytest
 from celery import _state
 from streamfw_celery.celery_queue import CeleryQueue, queue_of
 from streamfw_celery.wire import TASK
-from streamfw_core.errors import QueueClosed, QueueUnavailable, SettingsError
-from streamfw_core.queues import DeadLetterQueue, FanoutPriority, TaskQueue
+from streamfw_core.errors import SettingsError
+from streamfw_core.queues import FanoutPriority
 from streamfw_core.storage.protocol import Scope
 
 from streamfw_core import Streams, set_default_streams
 from tests.celery.celery_running import names
+from tests.celery.fetching import fetched
 from tests.services.brokers import Broker
 
 MODULE = "streamfw_celery.tasks"
@@ -58,22 +58,7 @@ def app_of(url: str = "memory://", **conf: Any) -> Any:
     return app
 
 
-def fetch(url: str, name: str) -> Any:
-    """The next message of a queue, off it; None: there is none."""
-    with celery.Celery("reader", broker=url, set_as_current=False).connection_for_read() as connection:
-        message = connection.default_channel.basic_get(name, no_ack=True)
-        return message and connection.default_channel.message_to_python(message)
-
-
 # --- which app --------------------------------------------------------------------------------------------------
-
-
-def test_it_is_a_task_queue_that_keeps_dead_letters(make_queue: Callable[..., CeleryQueue]) -> None:
-    queue = make_queue(app=app_of())
-    assert isinstance(queue, TaskQueue)
-    assert isinstance(queue, DeadLetterQueue)
-    assert queue.scope is Scope.SHARED
-    queue.drain()
 
 
 def test_an_app_is_named_by_its_path_or_given(
@@ -265,34 +250,6 @@ def test_a_worker_whose_settings_are_wrong_keeps_messages_for_later(
 # --- what is sent -----------------------------------------------------------------------------------------------
 
 
-def test_messages_are_persistent_and_go_to_the_queue_of_their_priority(
-    shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
-) -> None:
-    queue = make_queue(app=app_of(shared_broker.url, task_default_delivery_mode="transient"), queues=names())
-    for priority in FanoutPriority:
-        queue.enqueue(priority.value.encode(), priority)
-
-    for priority in FanoutPriority:
-        message = fetch(shared_broker.url, queue.options.queues.of(priority))
-        (text,), named, _ = message.payload
-        assert (text, named) == (priority.value, {})
-        assert message.properties["delivery_mode"] == 2
-        assert message.headers["task"] == TASK
-        assert message.headers["ignore_result"]
-
-
-def test_large_messages_are_compressed(shared_broker: Broker, make_queue: Callable[..., CeleryQueue]) -> None:
-    queue = make_queue(app=app_of(shared_broker.url), queues=names(), compress_above=1000)
-    queue.enqueue(b"x" * 1000, FanoutPriority.HIGH)
-    queue.enqueue(b"x" * 1001, FanoutPriority.HIGH)
-
-    name = queue.options.queues.high
-    small, large = fetch(shared_broker.url, name), fetch(shared_broker.url, name)
-    assert "compression" not in small.headers
-    assert large.headers["compression"] == "application/x-gzip"
-    assert large.payload[0] == ["x" * 1001]
-
-
 def test_what_an_app_does_to_its_own_tasks_does_not_matter(
     shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
 ) -> None:
@@ -303,98 +260,15 @@ def test_what_an_app_does_to_its_own_tasks_does_not_matter(
         task_serializer="yaml",
         task_ignore_result=False,
         task_publish_retry=False,
+        task_default_delivery_mode="transient",
     )
     queue = make_queue(app=app, queues=names())
     queue.enqueue(b"{}", FanoutPriority.LOW)
 
-    assert fetch(shared_broker.url, queue.options.queues.low).content_type == "application/json"
-
-
-def test_a_queue_that_somebody_deleted_is_made_again(
-    shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
-) -> None:
-    if shared_broker.name != "rabbitmq":
-        pytest.skip("a list of Redis is there as long as there is something in it")
-    queue = make_queue(app=app_of(shared_broker.url), queues=names())
-    name = queue.options.queues.high
-    queue.enqueue(b"1", FanoutPriority.HIGH)
-    with queue.app.connection_for_write() as connection:
-        connection.default_channel.queue_delete(name)
-
-    queue.enqueue(b"2", FanoutPriority.HIGH)
-
-    assert fetch(shared_broker.url, name).payload[0] == ["2"]
-
-
-def test_a_queue_that_exists_with_arguments_of_its_own_is_used(
-    shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
-) -> None:
-    if shared_broker.name != "rabbitmq":
-        pytest.skip("lists of Redis have no arguments")
-    queue = make_queue(app=app_of(shared_broker.url), queues=names())
-    name = queue.options.queues.high
-    with queue.app.connection_for_write() as connection:
-        connection.default_channel.queue_declare(name, durable=True, auto_delete=False, arguments={"x-max-length": 9})
-
-    queue.enqueue(b"1", FanoutPriority.HIGH)
-
-    assert fetch(shared_broker.url, name).payload[0] == ["1"]
-
-
-def test_a_full_queue_that_refuses_is_an_error(shared_broker: Broker, make_queue: Callable[..., CeleryQueue]) -> None:
-    if shared_broker.name != "rabbitmq":
-        pytest.skip("lists of Redis refuse nothing")
-    queue = make_queue(app=app_of(shared_broker.url), queues=names(), publish_timeout=0.5)
-    full = {"x-max-length": 1, "x-overflow": "reject-publish"}
-    with queue.app.connection_for_write() as connection:
-        connection.default_channel.queue_declare(
-            queue.options.queues.high, durable=True, auto_delete=False, arguments=full
-        )
-    queue.enqueue(b"1", FanoutPriority.HIGH)
-
-    with pytest.raises(QueueUnavailable):
-        queue.enqueue(b"2", FanoutPriority.HIGH)
-
-
-def test_a_closed_queue_accepts_nothing(make_queue: Callable[..., CeleryQueue]) -> None:
-    queue = make_queue(app=app_of())
-    queue.close()
-    queue.close()
-
-    with pytest.raises(QueueClosed):
-        queue.enqueue(b"{}", FanoutPriority.HIGH)
-
-
-# --- processes --------------------------------------------------------------------------------------------------
-
-
-def test_a_forked_process_publishes_on_connections_of_its_own(
-    shared_broker: Broker, make_queue: Callable[..., CeleryQueue]
-) -> None:
-    queue = make_queue(app=app_of(shared_broker.url), queues=names())
-    queue.enqueue(b"before", FanoutPriority.HIGH)
-    children = []
-    for number in range(3):
-        pid = os.fork()
-        if not pid:
-            code = 1
-            try:
-                for count in range(20):
-                    queue.enqueue(b"child %d-%d" % (number, count), FanoutPriority.HIGH)
-                code = 0
-            finally:
-                os._exit(code)
-        children.append(pid)
-    for count in range(20):
-        queue.enqueue(b"parent %d" % count, FanoutPriority.HIGH)
-    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
-    queue.enqueue(b"after", FanoutPriority.HIGH)
-
-    assert codes == [0, 0, 0]
-    texts = []
-    while message := fetch(shared_broker.url, queue.options.queues.high):
-        texts += message.payload[0]
-    assert len({*texts}) == len(texts) == 82
+    [message] = fetched(shared_broker.url, queue.options.queues.low)
+    assert message.content_type == "application/json"
+    assert message.properties["delivery_mode"] == 2
+    assert message.headers["ignore_result"]
 
 
 # --- eager ------------------------------------------------------------------------------------------------------

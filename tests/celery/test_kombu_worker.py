@@ -84,13 +84,19 @@ def waiting_for(gate: threading.Event) -> Callable[[bytes], None]:
     return act
 
 
-def test_what_a_killed_worker_had_is_executed_by_the_next(running: Running) -> None:
+def busy_with_the_first_of_ten(running: Running) -> tuple[Worker, threading.Event]:
+    """A worker, and what lets it go on."""
     gate = threading.Event()
     running.acts.append(waiting_for(gate))
     worker = running.work()
     for number in range(10):
         running.queue.enqueue(b"%d" % number, NORMAL)
     wait_for(lambda: running.executed, "it begins")
+    return worker, gate
+
+
+def test_what_a_killed_worker_had_is_executed_by_the_next(running: Running) -> None:
+    worker, gate = busy_with_the_first_of_ten(running)
 
     worker.kill()
     gate.set()
@@ -100,12 +106,7 @@ def test_what_a_killed_worker_had_is_executed_by_the_next(running: Running) -> N
 
 
 def test_a_worker_that_is_stopped_finishes_one_message_and_gives_back_the_others(running: Running) -> None:
-    gate = threading.Event()
-    running.acts.append(waiting_for(gate))
-    worker = running.work()
-    for number in range(10):
-        running.queue.enqueue(b"%d" % number, NORMAL)
-    wait_for(lambda: running.executed, "it begins")
+    worker, gate = busy_with_the_first_of_ten(running)
 
     stopping = threading.Thread(target=worker.stop)
     stopping.start()
@@ -138,7 +139,7 @@ def test_the_most_urgent_is_executed_first(running: Running) -> None:
 
 
 def test_what_waits_for_its_next_attempt_delays_nobody(run: Callable[..., Running], shared_broker: Broker) -> None:
-    running = run(shared_broker, prefetch=2, retries={"attempts": 2, "pause": 3})
+    running = run(shared_broker, prefetch=2, visibility_timeout=60, retries={"attempts": 2, "pause": 5})
 
     def fail(message: bytes) -> None:
         if message.startswith(b"bad"):
@@ -150,7 +151,7 @@ def test_what_waits_for_its_next_attempt_delays_nobody(run: Callable[..., Runnin
         running.queue.enqueue(b"bad %d" % number, NORMAL)
     running.queue.enqueue(b"good", NORMAL)
 
-    wait_for(lambda: b"good" in running.executed, "it is executed", within=2.5)
+    wait_for(lambda: b"good" in running.executed, "it is executed", within=4.5)
     assert b"bad again" not in running.executed
     wait_for(lambda: running.executed.count(b"bad again") == 12, "the others are tried again")
     wait_for(lambda: len(running.queue.dead_letters()) == 12, "they are given up")
