@@ -183,7 +183,7 @@ def check_app(app: Any) -> None:
         return
     _include_task(app)
     connection = app.connection_for_write()
-    url = url_of(app) or ""
+    url = str(app.conf.broker_write_url or "")
     check_installed(url, "broker_url of the Celery app")
     ours = transport_for(url)
     if ours is not None and is_stock_redis(connection):
