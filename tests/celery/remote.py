@@ -25,7 +25,8 @@ __all__ = ["VARIABLES", "HandOver", "Remote", "RemoteQueue"]
 VARIABLES: Final = ("STREAMFW_TEST_REMOTE_PORT", "STREAMFW_TEST_REMOTE_KEY")
 
 DONE, FAILED, CRASHED = b"done", b"failed", b"crashed"
-EXECUTE, GIVEN_UP = b"execute", b"given up"
+# The first byte of what a worker sends, as two small messages in a row would wait for each other.
+EXECUTE, GIVEN_UP = b"x", b"d"
 
 
 class Remote:
@@ -63,11 +64,11 @@ class Remote:
     def _serve(self, connection: Connection) -> None:
         with connection, suppress(EOFError, OSError):
             while True:
-                asked, told = connection.recv_bytes(), connection.recv_bytes()
-                if asked == GIVEN_UP:
-                    self._on_dead(told.decode())
+                told = connection.recv_bytes()
+                if told.startswith(GIVEN_UP):
+                    self._on_dead(told[1:].decode())
                     continue
-                for part in self._execute(told):
+                for part in self._execute(told[1:]):
                     connection.send_bytes(part)
 
     def _execute(self, message: bytes) -> list[bytes]:
@@ -89,7 +90,7 @@ class HandOver:
         self._connection = Client(("127.0.0.1", int(port)), authkey=key.encode())
 
     def __call__(self, message: bytes) -> None:
-        self._send(EXECUTE, message)
+        self._connection.send_bytes(EXECUTE + message)
         answer = self._connection.recv_bytes()
         if answer == FAILED:
             text, rest, retriable = (self._connection.recv_bytes() for _ in range(3))
@@ -98,11 +99,7 @@ class HandOver:
             raise RuntimeError(self._connection.recv_bytes().decode())
 
     def given_up(self, reason: str) -> None:
-        self._send(GIVEN_UP, reason.encode())
-
-    def _send(self, asked: bytes, told: bytes) -> None:
-        self._connection.send_bytes(asked)
-        self._connection.send_bytes(told)
+        self._connection.send_bytes(GIVEN_UP + reason.encode())
 
 
 class RemoteQueue:

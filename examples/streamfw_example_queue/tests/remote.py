@@ -19,7 +19,7 @@ from streamfw_core.queues.retry import MessageFailed
 from streamfw_core import Streams, set_default_streams
 
 PORT, KEY = "STREAMFW_TESTS_PORT", "STREAMFW_TESTS_KEY"
-EXECUTE, GIVEN_UP = b"execute", b"given up"
+EXECUTE, GIVEN_UP = b"x", b"d"  # the first byte of what is handed over
 
 
 class Executing:
@@ -43,11 +43,11 @@ class Executing:
         with connection:
             answer: dict[str, object] = {}
             try:
-                what, told = connection.recv_bytes(), connection.recv_bytes()
-                if what == GIVEN_UP:
-                    self.on_dead(told.decode())
+                told = connection.recv_bytes()
+                if told.startswith(GIVEN_UP):
+                    self.on_dead(told[1:].decode())
                 else:
-                    self.handler(told)
+                    self.handler(told[1:])
             except MessageFailed as failed:
                 reason = str(failed.__cause__ or failed)
                 answer = {"reason": reason, "rest": failed.rest.hex(), "retriable": failed.retriable}
@@ -58,17 +58,16 @@ class Remote(Streams):
     """The application of such a worker."""
 
     def execute(self, message: bytes) -> None:
-        if answer := self._hand_over(EXECUTE, message):
+        if answer := self._hand_over(EXECUTE + message):
             reason, rest = answer["reason"], bytes.fromhex(answer["rest"])
             raise MessageFailed(reason, rest=rest, retriable=answer["retriable"]) from ValueError(reason)
 
     def given_up(self, reason: str) -> None:
-        self._hand_over(GIVEN_UP, reason.encode())
+        self._hand_over(GIVEN_UP + reason.encode())
 
-    def _hand_over(self, what: bytes, told: bytes) -> dict[str, Any]:
+    def _hand_over(self, told: bytes) -> dict[str, Any]:
         address = "127.0.0.1", int(os.environ[PORT])
         with Client(address, authkey=bytes.fromhex(os.environ[KEY])) as connection:
-            connection.send_bytes(what)
             connection.send_bytes(told)
             answer: dict[str, Any] = json.loads(connection.recv_bytes())
         return answer
