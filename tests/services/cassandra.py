@@ -23,6 +23,7 @@ __all__ = ["Cassandra", "CassandraJars", "Node", "find_cassandra"]
 
 _RING = 1 << 64
 _TRIES = 5
+_PATIENCE = 60.0
 # It is on three nodes, if there are three: all of them answer, or nobody does.
 _ALL = "SELECT host_id FROM system_distributed.view_build_status WHERE keyspace_name = 'any' AND view_name = 'any'"
 
@@ -92,9 +93,13 @@ class Cassandra:
         return [node for node in self.nodes if node.running]
 
     def cluster(self, **options: Any) -> Any:
-        """A cluster of cassandra-driver, to be shut down by whoever asks for it."""
+        """A cluster of cassandra-driver, to be shut down by whoever asks for it; patient, unless told otherwise."""
         from cassandra.auth import PlainTextAuthProvider
-        from cassandra.cluster import Cluster
+        from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+
+        options.setdefault("connect_timeout", _PATIENCE)
+        options.setdefault("control_connection_timeout", _PATIENCE)
+        options.setdefault("execution_profiles", {EXEC_PROFILE_DEFAULT: ExecutionProfile(request_timeout=_PATIENCE)})
 
         if self.username is not None:
             options.setdefault("auth_provider", PlainTextAuthProvider(self.username, self.password))
@@ -135,7 +140,7 @@ class Cassandra:
     def wait_until_ok(self) -> None:
         """Wait until clients are let in, and each node knows that all are there."""
         if len(self.nodes) > 1 or self.username is not None:
-            wait_for(self._is_ok, f"{self} is complete", within=60)
+            wait_for(self._is_ok, f"{self} is complete", within=120)
 
     def stop(self) -> None:
         """End every node as an administrator does, with SIGTERM."""

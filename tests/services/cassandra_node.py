@@ -72,6 +72,13 @@ _SMALL = {
     "key_cache_size": "4MiB",
     "memtable_allocation_type": "unslabbed_heap_buffers",  # others take 1 MiB for each table that is written to
 }
+# A machine that is busy is no failure.
+_PATIENT = {
+    "counter_write_request_timeout": "10s",
+    "range_request_timeout": "20s",
+    "read_request_timeout": "10s",
+    "write_request_timeout": "10s",
+}
 
 
 class Node(Program):
@@ -140,6 +147,7 @@ class Node(Program):
             "sasi_indexes_enabled": False,
             "disk_optimization_strategy": "ssd",
             **_SMALL,
+            **_PATIENT,
             **(_DURABLE if self._durable else _FAST),
             **({} if self._certificate is None else {"client_encryption_options": _encryption(self._certificate)}),
             **self._settings,
