@@ -20,6 +20,7 @@ PASSING: Final = (
     cassandra.CoordinationFailure,
     connection.ConnectionException,
     NoHostAvailable,
+    cassandra.UnresolvableContactPoints,
 )
 """What may be different in a moment. Every statement of a storage may be sent twice."""
 
@@ -38,6 +39,7 @@ HINTS: Final = (
     ),
     (cassandra.OperationTimedOut, "no answer within `timeout`: are the nodes overloaded, or behind a firewall?"),
     (cassandra.Timeout, "replicas did not answer in time: see the nodes' logs and load"),
+    (cassandra.UnresolvableContactPoints, "do the names in `hosts` resolve here?"),
     (NoHostAvailable, "are the nodes running, and are `hosts`, `port`, `tls` and `local_dc` right?"),
     (cassandra.ProtocolVersion, "set `protocol_version` in `driver_options`"),
 )
@@ -83,6 +85,8 @@ def _said(error: BaseException) -> str:
     words = str(error).strip().rstrip(".")
     if isinstance(error, NoHostAvailable):
         words = "; ".join(f"{_name(cause)}: {str(cause).rstrip('.')}" for cause in _causes(error)) or "no node is known"
+    if isinstance(error, cassandra.UnresolvableContactPoints):
+        words = "no name of a node has an address"
     return f"{_name(error)}: {words[:600]}"
 
 

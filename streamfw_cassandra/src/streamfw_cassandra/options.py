@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -26,6 +27,10 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 """What keyspaces, tables and columns are called: names that need no quotes."""
 
 
+_HOST = re.compile(r"[A-Za-z0-9_.:%-]{1,253}")
+"""What a node may be called; international names in their ASCII form."""
+
+_SHARED = {"activities", "notes"}
 _CENTRE = re.compile(r"[A-Za-z0-9_.\- ]{1,100}")
 """What data centres may be called."""
 
@@ -135,15 +140,16 @@ _LEVELS = {1: "ONE", 2: "TWO", 3: "THREE", 4: "QUORUM", 5: "ALL", 6: "LOCAL_QUOR
 
 
 def _problems(options: Options, path: str) -> Iterator[Problem]:
-    names = {"keyspace": options.keyspace, **{f"tables.{feed}": table for feed, table in options.tables.items()}}
-    for where, name in names.items():
-        if not NAME.fullmatch(name):
-            words = f"must be lower-case letters, digits and _, at most 48 and a letter first, is {name[:60]!r}"
-            yield Problem(f"{path}.{where}", words, "such as 'feeds'")
-    if len({*options.tables.values()}) < len(options.tables):
-        yield Problem(f"{path}.tables", "gives two feeds one table", "give each a name of its own")
+    yield from _name_problems(options, path)
     if not options.hosts:
         yield Problem(f"{path}.hosts", "must name at least one node", "such as ['10.0.0.1', '10.0.0.2']")
+    for feed, table in options.tables.items():
+        if table in _SHARED:
+            yield Problem(f"{path}.tables.{feed}", f"{table!r} is a table that all feeds share", "such as 'user_feed'")
+    for place, host in enumerate(options.hosts):
+        if not _HOST.fullmatch(host) or (":" in host and not _is_address(host)):
+            words = f"must be a name or an address without a port, is {host[:60]!r}"
+            yield Problem(f"{path}.hosts[{place}]", words, "such as '10.0.0.1', with `port` beside it")
     if options.read_consistency in {"ANY", "EACH_QUORUM"}:
         yield Problem(f"{path}.read_consistency", f"{options.read_consistency} is for writes", "such as 'LOCAL_QUORUM'")
     yield from _credential_problems(options, path)
@@ -154,6 +160,24 @@ def _problems(options: Options, path: str) -> Iterator[Problem]:
             f"must not be less than tombstone_ttl ({options.tombstone_ttl:g}), or what was removed may come back",
             "leave it out, or set tombstone_ttl too",
         )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _name_problems(options: Options, path: str) -> Iterator[Problem]:
+    names = {"keyspace": options.keyspace, **{f"tables.{feed}": table for feed, table in options.tables.items()}}
+    for where, name in names.items():
+        if not NAME.fullmatch(name):
+            words = f"must be lower-case letters, digits and _, at most 48 and a letter first, is {name[:60]!r}"
+            yield Problem(f"{path}.{where}", words, "such as 'feeds'")
+    if len({*options.tables.values()}) < len(options.tables):
+        yield Problem(f"{path}.tables", "gives two feeds one table", "give each a name of its own")
 
 
 def _credential_problems(options: Options, path: str) -> Iterator[Problem]:
@@ -216,6 +240,8 @@ def _nodes(text: str) -> dict[str, object]:
     ports: set[str] = set()
     for node in filter(None, text.split(",")):
         host, colon, port = node.rpartition(":") if ":" in node.rpartition("]")[2] else (node, "", "")
+        if ":" in host and not host.startswith("["):
+            raise ValueError("an IPv6 address must stand in brackets, such as [::1]")
         hosts.append((host if colon else node).strip("[]"))
         if colon:
             ports.add(port)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import cassandra.cluster
@@ -19,6 +20,7 @@ from cassandra.policies import (
     TokenAwarePolicy,
 )
 from cassandra.query import ConsistencyLevel, PreparedStatement, tuple_factory
+from streamfw_core.errors import Problem, SettingsError
 
 from streamfw_cassandra.failures import failed
 from streamfw_cassandra.options import Options
@@ -58,9 +60,13 @@ class Sessions:
     """Where the session of one storage is, for all its threads.
 
     :param name: of the storage, for messages.
+    :raises SettingsError: the driver does not take what the options give it, or a certificate cannot be read.
     """
 
     def __init__(self, name: str, options: Options) -> None:
+        problems = [*_problems(options, f"storages.{name}.options")]
+        if problems:
+            raise SettingsError(problems)
         self.name = name
         self.options = options
         self._connected: Connected | None = None
@@ -106,11 +112,14 @@ class Sessions:
         return lock
 
     def _connect(self) -> Connected:
-        cluster = Cluster(**_arguments(self.options))
+        cluster: Any = None
         try:
+            # Looks up the names of the nodes.
+            cluster = Cluster(**_arguments(self.options))
             session: Session = cluster.connect()
         except Exception as error:
-            cluster.shutdown()
+            if cluster is not None:
+                cluster.shutdown()
             raise failed(error, self.name, self.nodes, "connecting") from error
         session.default_fetch_size = ROWS_PER_PAGE
         return Connected(cluster, session, os.getpid())
@@ -121,6 +130,27 @@ def _abandon(cluster: object) -> None:
     forget: Callable[[object], None] | None = getattr(cassandra.cluster, "_discard_cluster_shutdown", None)
     if forget is not None:
         forget(cluster)
+
+
+_TAKEN: Final = {"contact_points", "execution_profiles", "load_balancing_policy", "default_retry_policy", "row_factory"}
+"""Arguments of the driver that are made of other options."""
+
+
+def _problems(options: Options, path: str) -> Iterator[Problem]:
+    """What would not work whatever the nodes say."""
+    known = inspect.signature(Cluster.__init__).parameters.keys() - _TAKEN
+    for name in options.driver_options:
+        if name not in known:
+            words = "is made of other options" if name in _TAKEN else "is no argument of the driver's Cluster"
+            yield Problem(f"{path}.driver_options.{name}", words, "leave it out")
+    if options.tls:
+        try:
+            _tls(options)
+        except OSError as error:
+            named = {key: getattr(options, key) for key in ("tls_ca", "tls_certificate", "tls_key")}
+            files = ", ".join(f"{key} {file!r}" for key, file in named.items() if file is not None)
+            hint = "files of certificates and keys in PEM format that this process may read"
+            yield Problem(f"{path}.tls", f"cannot be set up with {files}: {error.strerror or error}", hint)
 
 
 def _arguments(options: Options) -> Mapping[str, Any]:
