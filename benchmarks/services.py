@@ -9,10 +9,11 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))  # the servers are the tests' own
 
 from tests.services.binaries import Binary, find_binaries
+from tests.services.cassandra import Cassandra, find_cassandra
 from tests.services.cluster import Cluster
 from tests.services.redis import Server
 
-__all__ = ["Cluster", "Server", "add_server_option", "binary_of"]
+__all__ = ["Cassandra", "Cluster", "Server", "add_server_option", "binary_of", "find_cassandra"]
 
 
 def add_server_option(parser: argparse.ArgumentParser) -> None:

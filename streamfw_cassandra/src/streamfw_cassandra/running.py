@@ -33,11 +33,11 @@ class Running:
     sessions: Sessions
 
     def prepared(self, cql: str, table: Table, what: str) -> Any:
-        """A prepared statement on a table, whose name stands as `{table}` in it.
+        """A prepared statement on a table; see `Table.named`.
 
         :raises StorageError: Cassandra cannot be reached, or has no such table.
         """
-        return self._lasting(lambda: self.sessions.connected().prepare(cql.replace("{table}", table.path)), what)
+        return self._lasting(lambda: self.sessions.connected().prepare(table.named(cql)), what)
 
     def start(self, statements: Iterable[Any], profile: str) -> Callable[[], list[Rows | Exception]]:
         """Begin sending; what is returned waits for the answers: rows, or why there are none, in order."""

@@ -1,4 +1,7 @@
-"""The statements on the table of one feed class. Values are bound, and a table's name is put in by `Running.prepared` alone."""
+"""The statements on the table of one feed class.
+
+Values are bound; the table's name and the columns that the feed declares are put in by `Table.named` alone.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,9 @@ from streamfw_cassandra.tables import Table
 
 __all__ = ["Statements", "Template"]
 
-PUT: Final = "UPDATE {table} USING TIMESTAMP ? SET added = true WHERE owner = ? AND id = ?"
-PUT_DATA: Final = "UPDATE {table} USING TIMESTAMP ? SET added = true, data = ? WHERE owner = ? AND id = ?"
-PUT_MEMBER: Final = (
-    "UPDATE {table} USING TIMESTAMP ? SET added = true, in_group = ?, actor = ? WHERE owner = ? AND id = ?"
-)
-PUT_MEMBER_DATA: Final = (
-    "UPDATE {table} USING TIMESTAMP ? SET added = true, in_group = ?, actor = ?, data = ? WHERE owner = ? AND id = ?"
-)
-UPDATE: Final = "UPDATE {table} USING TIMESTAMP ? SET data = ? WHERE owner = ? AND id = ?"
+PUT: Final = "UPDATE {table} USING TIMESTAMP ? SET added = true, data = ?{own} WHERE owner = ? AND id = ?"
+PUT_MEMBER: Final = "UPDATE {table} USING TIMESTAMP ? SET added = true, data = ?, in_group = ?, actor = ?{own} WHERE owner = ? AND id = ?"  # noqa: E501
+UPDATE: Final = "UPDATE {table} USING TIMESTAMP ? SET data = ?{own} WHERE owner = ? AND id = ?"
 FACT: Final = "UPDATE {table} USING TIMESTAMP ? AND TTL ? SET added = true, data = ? WHERE owner = ? AND id = ?"
 SEE: Final = "UPDATE {table} USING TIMESTAMP ? SET seen = true WHERE owner = ? AND id = ?"
 READ: Final = "UPDATE {table} USING TIMESTAMP ? SET read = true WHERE owner = ? AND id = ?"

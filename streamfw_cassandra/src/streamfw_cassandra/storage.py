@@ -19,7 +19,6 @@ from streamfw_core.storage import (
     Survives,
     Write,
 )
-
 from streamfw_core.storage.groups import Group
 
 from streamfw_cassandra.groups import EXACT_MEMBERS, Groups
@@ -61,7 +60,7 @@ class CassandraStorage:
         self.tombstone_ttl = options.tombstone_ttl
         self.sessions = Sessions(name, options)
         running = Running(self.sessions)
-        tables = Tables(options)
+        self.tables = tables = Tables(options)
         self.schema = Schema(running, tables)
         self._notes = Notes(running, tables)
         writing = Writing(running, tables, self._notes)
@@ -74,12 +73,18 @@ class CassandraStorage:
             survives=Survives.RESTART if alone else Survives.FAILOVER,
             exact_members=EXACT_MEMBERS,
             starts=True,
+            columns=True,
+            schema=True,
             ttl=True,
         )
 
     def prepare(self, specs: Sequence[FeedSpec]) -> None:
         """Make the keyspace, where `replication` asks for that, and the tables that are missing."""
         self.schema.apply(specs)
+
+    def plan_schema(self, specs: Sequence[FeedSpec]) -> list[str]:
+        """See `SchemaStorage.plan_schema`."""
+        return self.schema.plan(specs)
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
         return self.start_write(spec, writes, report=report)()

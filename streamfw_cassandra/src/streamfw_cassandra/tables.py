@@ -13,6 +13,7 @@ from typing import Final
 from attrs import field, frozen
 from streamfw_core.errors import FeedConflict
 from streamfw_core.storage import FeedSpec
+from streamfw_core.storage.columns import check_columns
 
 from streamfw_cassandra.options import NAME, Options
 
@@ -23,14 +24,6 @@ DIGEST: Final = 10
 """Characters of the digest of a key format in the name of a table."""
 
 RESERVED: Final = ("owner", "id", "added", "data", "in_group", "actor", "seen", "read")
-COLUMN_TYPES: Final = (
-    "ascii", "bigint", "blob", "boolean", "date", "decimal", "double", "float", "inet", "int", "smallint", "text", "time",
-    "timestamp", "timeuuid", "tinyint", "uuid", "varint",
-)  # fmt: skip
-_COLUMN_TYPE: Final = re.compile(
-    rf"(?:{'|'.join(COLUMN_TYPES)})|(?:list|set)<(?:{'|'.join(COLUMN_TYPES)})>"
-    rf"|map<(?:{'|'.join(COLUMN_TYPES)}), ?(?:{'|'.join(COLUMN_TYPES)})>"
-)
 
 
 @frozen
@@ -56,6 +49,11 @@ class Table:
     @property
     def path(self) -> str:
         return f"{self.keyspace}.{self.name}"
+
+    def named(self, cql: str) -> str:
+        """A statement on this table, whose name stands as `{table}` in it, and the columns of the application as `{own}`."""
+        own = "".join(f', "{name}" = ?' for name in self.own)
+        return cql.replace("{table}", self.path).replace("{own}", own)
 
     def create(self, gc_grace: int) -> str:
         """The statement that makes it."""
@@ -149,15 +147,11 @@ def _own(spec: FeedSpec) -> dict[str, str]:
 
     :raises FeedConflict: one that cannot be.
     """
-    for name, type in spec.columns.items():
+    for name in spec.columns:
         if not NAME.fullmatch(name) or name in RESERVED:
             raise FeedConflict(
-                f"feed {spec.name!r} has a column {name[:60]!r}: columns are lower-case letters, digits and _, a letter first,"
+                f"feed {spec.name!r} has a column {name[:60]!r}: names are lower-case letters, digits and _, a letter first,"
                 f" and not {', '.join(RESERVED)}, which are there already"
             )
-        if not _COLUMN_TYPE.fullmatch(type):
-            raise FeedConflict(
-                f"column {name!r} of feed {spec.name!r} has the type {type[:60]!r}: Cassandra's are {', '.join(COLUMN_TYPES)},"
-                " and list<...>, set<...> and map<..., ...> of them"
-            )
-    return {f'"{name}"': type for name, type in spec.columns.items()}
+    columns = check_columns(spec.name, spec.columns)
+    return {f'"{name}"': kind for name, kind in columns.items()}

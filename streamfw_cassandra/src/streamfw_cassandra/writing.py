@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
+from cassandra.query import UNSET_VALUE
 from streamfw_core.storage import Entry, FeedSpec, Write
 
 from streamfw_cassandra import statements as cql
@@ -128,28 +129,38 @@ def _templates(asked: Statements, spec: FeedSpec, write: Write, notes: Mapping[i
             yield from _put(asked, spec, put, note)
     for removal in write.removes:
         yield Template(asked(cql.REMOVE), (removal.stamp,), (pack_id(removal.id),))
-    for update in write.updates if spec.inline else ():
-        yield _update(asked, update.id, update.stamp, update.payload or b"")
+    for update in write.updates if spec.inline or spec.columns else ():
+        payload = (update.payload or b"") if spec.inline else None
+        yield _update(asked, update.id, update.stamp, payload, _own(spec, update))
 
 
 def _put(asked: Statements, spec: FeedSpec, put: Entry, note: Note) -> Iterator[Template]:
-    """A put with the payload of a newer update, where one is remembered."""
+    """A put, with the payload of a newer update where one is remembered."""
     payload = put.payload if spec.inline else None
     if payload is not None and note.updated >= put.stamp:
         # With the stamp of its own: a put that did not know of the update must not take its place.
-        yield _update(asked, put.id, note.updated, note.data or b"")
+        yield _update(asked, put.id, note.updated, note.data or b"", [UNSET_VALUE] * len(spec.columns))
         payload = None
-    grouped = () if spec.kind == "flat" else (put.group, put.actor)
-    after = (pack_id(put.id),)
-    if payload is None:
-        yield Template(asked(cql.PUT_MEMBER if grouped else cql.PUT), (put.stamp, *grouped), after)
-    else:
-        statement = asked(cql.PUT_MEMBER_DATA if grouped else cql.PUT_DATA)
-        yield Template(statement, (put.stamp, *grouped, payload), after, len(payload))
+    statement = asked(cql.PUT if spec.kind == "flat" else cql.PUT_MEMBER)
+    member = () if spec.kind == "flat" else (put.group, put.actor)
+    data = UNSET_VALUE if payload is None else payload
+    yield Template(
+        statement,
+        (put.stamp, data, *member, *_own(spec, put)),
+        (pack_id(put.id),),
+        0 if payload is None else len(payload),
+    )
 
 
-def _update(asked: Statements, id: int, stamp: int, payload: bytes) -> Template:
-    return Template(asked(cql.UPDATE), (stamp, payload), (pack_id(id),), len(payload))
+def _update(asked: Statements, id: int, stamp: int, payload: bytes | None, own: Sequence[object]) -> Template:
+    data = UNSET_VALUE if payload is None else payload
+    return Template(asked(cql.UPDATE), (stamp, data, *own), (pack_id(id),), 0 if payload is None else len(payload))
+
+
+def _own(spec: FeedSpec, entry: Entry) -> list[object]:
+    """The values of the feed's columns. One that is missing is not written: None would be a tombstone."""
+    values = entry.columns or [None] * len(spec.columns)
+    return [UNSET_VALUE if value is None else value for value in values]
 
 
 def _newest(puts: Iterable[Entry]) -> Iterable[Entry]:

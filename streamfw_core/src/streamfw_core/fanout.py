@@ -226,7 +226,7 @@ def _end_delivery(
 
 def _activities(binding: Binding, message: Deliver) -> dict[int, Activity]:
     expected = binding.feed_class.activity_class
-    needed = message.operation == "add" or (message.operation == "update" and binding.spec.inline)
+    needed = message.operation == "add" or (message.operation == "update" and binding.keeps_values)
     for item in message.items:
         if needed and not item.has_activity:
             raise MessageError(
@@ -246,8 +246,8 @@ def _write_of(manager: Manager, binding: Binding, message: Deliver, activities: 
         items = _still_published(manager, binding, message)
     if message.operation == "update":
         # A reference does not change when its activity is updated.
-        inline = items if binding.spec.inline else []
-        return Write((), updates=binding.copies([activities[item.activity_id] for item in inline], stamp))
+        kept = items if binding.keeps_values else []
+        return Write((), updates=binding.copies([activities[item.activity_id] for item in kept], stamp))
     if binding.needs_activities:
         return Write((), puts=binding.copies([activities[item.activity_id] for item in items], stamp))
     return Write((), puts=[Entry(item.activity_id, stamp) for item in items])

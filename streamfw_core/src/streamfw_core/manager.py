@@ -183,12 +183,12 @@ class Manager:
         stamp = next_stamp()
         for binding in self._distinct_bindings():
             binding.store(encoded[binding.serializer], stamp, update=True)
-        inline = [binding for binding in self._bindings() if binding.spec.inline]
-        for binding in inline:
+        keeping = [binding for binding in self._bindings() if binding.keeps_values]
+        for binding in keeping:
             binding.timelines.remember(binding.spec, updates=binding.entries(encoded[binding.serializer], stamp))
-        if own.spec.inline:
+        if own.keeps_values:
             own.write(Write([encode_owner(user_id)], updates=own.entries(encoded[own.serializer], stamp)))
-        if inline:
+        if keeping:
             self._enqueue(source, "update", items, stamp)
 
     def batch_import(
@@ -354,6 +354,8 @@ class Manager:
         for binding in self._bindings():
             if binding.serializer not in encoded:
                 encoded[binding.serializer] = binding.encode(activities)
+            else:
+                binding.check_columns(activities)
         return encoded
 
     def _items(self, activities: list[Activity]) -> list[messages.Item]:

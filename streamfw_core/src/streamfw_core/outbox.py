@@ -106,6 +106,10 @@ class Outbox:
         self.spec = FeedSpec("outbox", KeyFormat("streamfw:outbox:%(user_id)s"), keep, inline=True)
 
     @property
+    def storage(self) -> Storage:
+        return self._storage
+
+    @property
     def storage_name(self) -> str:
         return self._storage.name
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterable
 from importlib import import_module
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from streamfw_core.errors import ArgumentError, DuplicateManager, ManagerNotFound, Problem, SettingsError, given, shown
 from streamfw_core.feeds.assembling import Assembly, check_apart, check_outbox, check_scopes, path_of, same_class
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.feeds.feed import Feed
 from streamfw_core.settings.masking import mask_text
-from streamfw_core.storage.protocol import FeedSpec, Storage
+from streamfw_core.storage.protocol import FeedSpec, SchemaStorage, Storage
 
 if TYPE_CHECKING:
     from streamfw_core.activity import Activity
@@ -182,15 +183,32 @@ class Streams:
 
     def prepare(self, *feed_classes: type[Feed]) -> None:
         """Make the schema of these feed classes and of the outbox, where their storages have one; may be repeated."""
+        for storage, specs in self._to_prepare(feed_classes):
+            storage.prepare(specs)
+
+    def plan(self, *feed_classes: type[Feed]) -> dict[str, list[str]]:
+        """What `prepare` would do: storage -> statements, only of storages in which something is missing.
+
+        :raises FeedConflict: what is there belongs to another feed class, or cannot become what a feed needs.
+        """
+        planned: dict[str, list[str]] = {}
+        for storage, specs in self._to_prepare(feed_classes):
+            if storage.capabilities.schema:
+                steps = planned.setdefault(storage.name, [])
+                steps += [step for step in cast("SchemaStorage", storage).plan_schema(specs) if step not in steps]
+        return {name: steps for name, steps in planned.items() if steps}
+
+    def _to_prepare(self, feed_classes: Iterable[type[Feed]]) -> list[tuple[Storage, list[FeedSpec]]]:
+        """Storages, and the feeds that each has timelines of; none where it has only their activities."""
         # By identity: groups on flat timelines prepare other specs than the storage of the same name that they are on.
         by_storage: dict[int, tuple[Storage, list[FeedSpec]]] = {}
-        for feed_class in feed_classes:
-            binding = self.bind(feed_class)
+        for binding in map(self.bind, feed_classes):
             by_storage.setdefault(id(binding.timelines), (binding.timelines, []))[1].append(binding.spec)
-        for storage, specs in by_storage.values():
-            storage.prepare(specs)
+            if binding.activities is not None:
+                by_storage.setdefault(id(binding.activities), (binding.activities, []))
         if self.outbox is not None:
-            self.outbox.prepare()
+            by_storage.setdefault(id(self.outbox.storage), (self.outbox.storage, []))[1].append(self.outbox.spec)
+        return [*by_storage.values()]
 
     # --- managers ---
 

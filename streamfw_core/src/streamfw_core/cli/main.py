@@ -37,6 +37,7 @@ class _Commands(click.Group):
         "plugins": "streamfw_core.cli.plugins:plugins",
         "queue": "streamfw_core.cli.queue:queue",
         "replay": "streamfw_core.cli.replay.command:replay",
+        "schema": "streamfw_core.cli.schema:schema",
         "settings": "streamfw_core.cli.settings:settings",
         "worker": "streamfw_core.cli.worker:worker",
     }

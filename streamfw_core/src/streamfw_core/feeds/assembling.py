@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import frozen
@@ -14,6 +15,7 @@ from streamfw_core.keys import KeyFormat
 from streamfw_core.plugins.kinds import Kind
 from streamfw_core.plugins.suggest import did_you_mean
 from streamfw_core.settings.model import FeedSettings
+from streamfw_core.storage.columns import check_columns
 from streamfw_core.storage.protocol import FeedSpec, Scope, Storage
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class Assembly:
             self._length(timelines),
             kind=feed_class.kind,
             inline=activities is None,
+            columns=self._columns(timelines),
         )
         if feed_class.kind == "flat":
             for key in ("aggregator", "time_zone"):
@@ -127,6 +130,15 @@ class Assembly:
             return KeyFormat(self.feed_class.key_format)
         except (ArgumentError, FeedConflict) as error:
             raise type(error)(f"{self.feed_class.__name__}.{error}") from None
+
+    def _columns(self, timelines: Storage) -> Mapping[str, str]:
+        columns = check_columns(self.feed_class.__name__, self.feed_class.columns)
+        if columns and not timelines.capabilities.columns:
+            message = f"{self.feed_class.__name__} declares columns, and storage {timelines.name!r} has none"
+            raise self._wrong(
+                "timeline", message, "name a storage with a schema, such as cassandra, or leave columns out"
+            )
+        return columns
 
     def _length(self, timelines: Storage) -> int:
         length: Any = self.feed_class.max_length if self.said.max_length is None else self.said.max_length

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from attrs import field, frozen
 
 from streamfw_core.activity import Activity
-from streamfw_core.errors import ActivityNotFound, ActivityTypeError, DecodeError, WriteFailed, given
+from streamfw_core.errors import ActivityNotFound, ActivityTypeError, DecodeError, EncodeError, WriteFailed, given
 from streamfw_core.ids import Id, check_activity_id, encode_owner
 from streamfw_core.metrics import Metrics, NoMetrics
+from streamfw_core.storage.columns import check_value
 from streamfw_core.storage.protocol import Entry, FeedSpec, Outcome, Page, Query, Record, Removal, Storage, Write
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Binding:
 
     def encode(self, activities: Iterable[Activity]) -> list[tuple[Activity, bytes]]:
         """Serialize, so that what cannot be stored is refused before anything is written."""
+        activities = [*activities]
+        self.check_columns(activities)
         return [(activity, self.serializer.dumps(self.checked(activity))) for activity in activities]
 
     def checked(self, activity: object) -> Activity:
@@ -100,13 +103,46 @@ class Binding:
     def entries(self, encoded: Sequence[tuple[Activity, bytes]], stamp: int) -> list[Entry]:
         """What a timeline keeps of the activities."""
         inline = self.spec.inline
-        return [Entry(activity.serialization_id, stamp, payload if inline else None) for activity, payload in encoded]
+        return [
+            Entry(activity.serialization_id, stamp, payload if inline else None, columns=self.columns(activity))
+            for activity, payload in encoded
+        ]
 
     def copies(self, activities: Sequence[Activity], stamp: int) -> list[Entry]:
         """What a timeline keeps of activities whose records are stored already."""
         if self.spec.inline:
             return self.entries(self.encode(activities), stamp)
-        return [Entry(activity.serialization_id, stamp) for activity in activities]
+        return [Entry(activity.serialization_id, stamp, columns=self.columns(activity)) for activity in activities]
+
+    def check_columns(self, activities: Iterable[Activity]) -> None:
+        """Refuse activities with values that the feed's columns do not take.
+
+        :raises EncodeError: there are such.
+        """
+        if self.spec.columns:
+            for activity in activities:
+                self.columns(self.checked(activity))
+
+    def columns(self, activity: Activity) -> Sequence[object] | None:
+        """The values of the feed's columns for an activity; None: it has no columns.
+
+        :raises EncodeError: a value that its column does not take, or of a column that is not declared.
+        """
+        declared = self.spec.columns
+        if not declared:
+            return None
+        values = self.feed_class.columns_of(activity)
+        unknown = sorted(set(values) - set(declared))
+        if unknown:
+            raise EncodeError(
+                f"{self.feed_class.__name__}.columns_of() names {unknown[0]!r}, which is not among the columns of the feed:"
+                f" {', '.join(declared)}"
+            )
+        given = {name: values.get(name) for name in declared}
+        return [
+            None if value is None else check_value(self.spec.name, name, declared[name], value)
+            for name, value in given.items()
+        ]
 
     def removals(self, ids: Iterable[int], stamp: int, activities: Mapping[int, Activity]) -> list[Removal]:
         """That activities are taken out of timelines; those of them that are at hand are in `activities`."""
@@ -115,7 +151,12 @@ class Binding:
     @property
     def needs_activities(self) -> bool:
         """Whether writing to these feeds takes the activities themselves, and not only their ids."""
-        return self.spec.inline or self.feed_class.listens_to_updates()
+        return self.keeps_values or self.feed_class.listens_to_updates()
+
+    @property
+    def keeps_values(self) -> bool:
+        """Whether timelines keep something of the activities beside their ids, which an update changes."""
+        return self.spec.inline or bool(self.spec.columns)
 
     def apply(self, write: Write, *, report: bool = False) -> Outcome:
         """Write to one or more feeds in one call of the storage."""
@@ -147,7 +188,7 @@ class Binding:
             and self.activities is source.activities
             and self.records == source.records
             and self.feed_class.activity_class is source.feed_class.activity_class
-            and not self.feed_class.listens_to_updates()
+            and not self.needs_activities
         )
 
     def copy(self, source: Binding, source_owner: Id, owner: Id, limit: int, stamp: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, overload
 
 from streamfw_core.activity import Activity, DehydratedActivity
@@ -51,6 +51,8 @@ class Feed:
     - `activity_namespace`: what separates these activities from others in that storage.
     - `activity_class`: the class of the activities, exactly.
     - `serializer`: the name of the serializer backend.
+    - `columns`: names and types of columns that a storage with a schema keeps beside each activity, for queries of your own;
+      see `columns_of`.
 
     A feed object is immutable: `filter` and `order_by` return new ones.
     """
@@ -63,6 +65,7 @@ class Feed:
     activity_namespace: ClassVar[str] = "activities"
     activity_class: ClassVar[type[Activity]] = Activity
     serializer: ClassVar[str] = "msgpack"
+    columns: ClassVar[Mapping[str, str]] = {}
     kind: ClassVar[str] = "flat"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -87,6 +90,16 @@ class Feed:
         self._binding = self._streams.bind(type(self))
         self._selection = Selection()
         self._skip_broken = False
+
+    @classmethod
+    def columns_of(cls, activity: Any) -> Mapping[str, object]:
+        """The values of the feed's `columns` for an activity; what is left out, or None, is not written.
+
+        By default a column has the value of the activity's attribute of that name, such as a field of a custom class,
+        or else of that key in its `extra_context`.
+        """
+        extra = activity.extra_context
+        return {name: getattr(activity, name, extra.get(name)) for name in cls.columns}
 
     # --- reading ---
 

@@ -78,7 +78,8 @@ class GroupedBinding(Binding):
     def _entry(self, activity: Activity, stamp: int, payload: bytes | None) -> Entry:
         # With a merge of the aggregator's own the group is decided when the feed is read.
         group = None if self.aggregator.overrides_merge else self.aggregator.group_of(activity)
-        return Entry(activity.serialization_id, stamp, payload, group, text_of_id(activity.actor_id, "actor"))
+        actor = text_of_id(activity.actor_id, "actor")
+        return Entry(activity.serialization_id, stamp, payload, group, actor, self.columns(activity))
 
     def _activities_of(self, puts: Sequence[Entry]) -> dict[int, Activity]:
         inline = {put.id: self.serializer.loads(put.payload, put.id) for put in puts if put.payload is not None}

@@ -28,7 +28,7 @@ A removal takes it out wherever it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from attrs import evolve
 
@@ -59,6 +59,7 @@ from streamfw_core.storage.protocol import (
     Query,
     Record,
     Removal,
+    SchemaStorage,
     Stats,
     Storage,
     Write,
@@ -103,6 +104,10 @@ class GroupsOnFlat:
     def prepare(self, specs: Sequence[FeedSpec]) -> None:
         """Make the schema of the flat timelines that these feeds consist of."""
         self._storage.prepare([flat for spec in specs for flat in self._parts(spec)])
+
+    def plan_schema(self, specs: Sequence[FeedSpec]) -> list[str]:
+        """See `SchemaStorage.plan_schema`."""
+        return cast("SchemaStorage", self._storage).plan_schema([flat for spec in specs for flat in self._parts(spec)])
 
     def write(self, spec: FeedSpec, writes: Sequence[Write], *, report: bool = False) -> Outcome:
         """See `Storage.write`. One after the other, a hundred feeds at a time."""

@@ -53,6 +53,8 @@ class Capabilities:
     :param ttl: tombstones expire by themselves.
     :param copies: `copy` is there (see `CopyStorage`).
     :param starts: `start_write` is there (see `StartStorage`).
+    :param columns: entries may carry values of columns that feed classes declare.
+    :param schema: there is a schema, and `plan_schema` is there (see `SchemaStorage`).
     :param deviations: promise (such as `"C9"`) -> why this storage does not keep it.
     """
 
@@ -66,6 +68,8 @@ class Capabilities:
     ttl: bool = False
     copies: bool = False
     starts: bool = False
+    columns: bool = False
+    schema: bool = False
     deviations: Mapping[str, str] = field(factory=dict)
 
 
@@ -80,7 +84,7 @@ class FeedSpec:
     :param inline: entries carry the activity's payload, instead of a reference to its record.
     :param view: members of a group that readers get.
     :param exact_members: members of a group up to which counts must be exact.
-    :param columns: extra columns of the feed, name -> type, for storages with a schema.
+    :param columns: extra columns of the feed, name -> type (see `storage.columns`), for storages with a schema.
     """
 
     name: str
@@ -108,6 +112,7 @@ class Entry(NamedTuple):
     `payload` is the serialized activity where the feed keeps it inline, else None.
     `group` and `actor` say what it counts for in a grouped feed; a flat entry has None.
     Of an entry that is read, `actor` may be None there too.
+    `columns` has the values of the feed's columns, in their order, None for one that is missing; reads leave it out.
     """
 
     id: int
@@ -115,6 +120,7 @@ class Entry(NamedTuple):
     payload: bytes | None = None
     group: str | None = None
     actor: str | None = None
+    columns: Sequence[object] | None = None
 
 
 class Removal(NamedTuple):
@@ -326,5 +332,17 @@ class StartStorage(Storage, Protocol):
 
         It is called once, by the same thread, and may do everything itself.
         Other calls may come in between, also of `start_write`.
+        """
+        ...
+
+
+@runtime_checkable
+class SchemaStorage(Storage, Protocol):
+    """A storage with a schema, which `prepare` makes: its capability `schema` is set."""
+
+    def plan_schema(self, specs: Sequence[FeedSpec]) -> list[str]:
+        """What `prepare` would do for these feeds, each a statement or a sentence for people; none: all is there.
+
+        :raises FeedConflict: what is there belongs to another feed class, or cannot become what the feed needs.
         """
         ...

@@ -7,12 +7,14 @@ import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import pytest
 from attrs import evolve
 
 from streamfw_core.errors import Unsupported
-from streamfw_core.storage.protocol import Query, Record, Removal, Scope, Storage, Write
+from streamfw_core.keys import KeyFormat
+from streamfw_core.storage.protocol import Query, Record, Removal, SchemaStorage, Scope, Storage, Write
 from streamfw_core.testing.promises import check, promise, same
 from streamfw_core.testing.storages.case import MILLISECOND, StorageCase, tied
 
@@ -124,6 +126,19 @@ class RunningContract(StorageCase):
         for _ in range(2):
             self.storage.prepare([spec, other])
         same(self.ids(spec, "a"), [MILLISECOND], "C11", "a feed after prepare() was called again")
+
+    @promise("C11")
+    def test_a_schema_that_was_made_is_not_missing(self) -> None:
+        if not self.storage.capabilities.schema:
+            pytest.skip("there is no schema (the capability schema is not declared)")
+        planning = cast("SchemaStorage", self.storage)
+        spec, other = self.spec(), self.spec()
+        same(planning.plan_schema([spec, other]), [], "C11", "what is missing for feeds that were prepared")
+        absent = evolve(spec, name="absent", key_format=KeyFormat(f"x{spec.namespace}"))
+        steps = planning.plan_schema([spec, absent])
+        check(steps, "C11", "nothing is missing for a feed class that was never prepared, though there is a schema")
+        check(all(isinstance(step, str) and step for step in steps), "C11", f"steps that are no texts: {steps}")
+        same(planning.plan_schema([spec, absent]), steps, "C11", "what is missing after it was asked before")
 
     @promise("C8")
     def test_a_storage_says_who_it_is(self) -> None:
