@@ -57,7 +57,7 @@ def storages(server: Cassandra, keyspace: str) -> Iterator[Make]:
     made: list[CassandraStorage] = []
 
     def make(**options: object) -> CassandraStorage:
-        made.append(create("feeds", options_on(server, keyspace, **options)))
+        made.append(create("feeds", options_on(server, keyspace) | options))
         return made[-1]
 
     yield make

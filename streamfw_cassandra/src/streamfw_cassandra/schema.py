@@ -29,6 +29,9 @@ COLUMNS = (
 )
 
 
+_KEYS: Final = {"partition_key", "clustering"}
+
+
 @frozen
 class Schema:
     """The tables of a storage in a cluster."""
@@ -131,12 +134,19 @@ class Schema:
                     f"column {column} of table {table.path} is of the type {is_there}, and the feed declares {wanted};"
                     " the type of a column cannot be changed: declare another column"
                 )
-        placed = {name: (kind, position) for name, _, kind, position, _ in rows}
-        for place, key in enumerate(table.keys):
-            in_partition = place < table.partition
-            expected = ("partition_key", place) if in_partition else ("clustering", place - table.partition)
-            if placed.get(key) != expected:
-                raise FeedConflict(f"table {table.path} has other keys than ({', '.join(table.keys)})")
+        keys = {(kind, position): (name, order) for name, _, kind, position, order in rows if kind in _KEYS}
+        expected = {
+            ("partition_key", place) if place < table.partition else ("clustering", place - table.partition): (
+                key,
+                "none" if place < table.partition else "desc",
+            )
+            for place, key in enumerate(table.keys)
+        }
+        if keys != expected:
+            raise FeedConflict(
+                f"table {table.path} has other keys, or in another order, than ({', '.join(table.keys)}), the newest id first:"
+                " name another table for the feed in the storage's `tables`, or another `keyspace`"
+            )
         return [table.add(column) for column in table.columns if column.strip('"') not in types]
 
     @property
@@ -145,8 +155,10 @@ class Schema:
         return options.gc_grace if options.gc_grace is not None else int(-(-options.tombstone_ttl // 1))
 
     def _select(self, cql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        connected = self.running.sessions.connected()
-        return self.running.all([connected.prepare(cql).bind(values)], "looking at the schema")[0]
+        what = "looking at the schema"
+        # These name their table themselves.
+        asked = self.running.prepared(cql, self.tables.notes, what)
+        return self.running.all([asked.bind(values)], what)[0]
 
     def _change(self, cql: str) -> None:
         """Change the schema, always through the same node: of two at once, each on its own, nodes cannot agree."""
