@@ -13,6 +13,9 @@ from streamfw_core.plugins.discovery import discover
 
 from streamfw_core import Add, Comment, Follow, Love, verbs
 from tests.acceptance.errors.world import MEMORY, World, write_files
+from tests.services.fixtures import cassandra_jars, redis_binary, redis_server, shared_cassandra, shared_services
+
+__all__ = ["cassandra_jars", "redis_binary", "redis_server", "shared_cassandra", "shared_services", "world"]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from streamfw_core.errors import BackendNotFound, FeedConflict, ManagerNotFound, SettingsError
 from streamfw_core.keys import KeyFormat
 from streamfw_core.metrics import Metrics
+from streamfw_core.plugins import Plugins
 from streamfw_core.queues.inline import InlineQueue
 from streamfw_core.storage import Scope
 
@@ -217,7 +218,7 @@ def test_a_flat_feed_has_no_aggregator(key: str, value: str) -> None:
 
 
 def test_an_unknown_storage_backend_is_named_with_what_to_install() -> None:
-    streams = Streams({"storages": {"default": "cassandra://localhost"}})
+    streams = Streams({"storages": {"default": "cassandra://localhost"}}, plugins=Plugins(entry_points=(), environ={}))
     with pytest.raises(BackendNotFound, match=r'pip install "streamfw\[cassandra\]"'):
         streams.bind(HomeFeed)
 

@@ -136,7 +136,7 @@ class Assembly:
         if columns and not timelines.capabilities.columns:
             message = f"{self.feed_class.__name__} declares columns, and storage {timelines.name!r} has none"
             raise self._wrong(
-                "timeline", message, "name a storage with a schema, such as cassandra, or leave columns out"
+                "timeline", message, "name a storage with a schema, or leave columns out"
             )
         return columns
 
