@@ -8,6 +8,7 @@ from typing import Final
 import cassandra
 from cassandra import connection
 from cassandra.cluster import NoHostAvailable
+from cassandra.protocol import ProtocolException
 from streamfw_core.errors import StorageError
 
 __all__ = ["concerns_one_row", "failed", "may_pass"]
@@ -41,10 +42,9 @@ HINTS: Final = (
     (cassandra.Timeout, "replicas did not answer in time: see the nodes' logs and load"),
     (cassandra.UnresolvableContactPoints, "do the names in `hosts` resolve here?"),
     (NoHostAvailable, "are the nodes running, and are `hosts`, `port`, `tls` and `local_dc` right?"),
-    (cassandra.ProtocolVersion, "set `protocol_version` in `driver_options`"),
 )
-_TOO_LARGE: Final = "too large"
-_NO_TABLE: Final = ("unconfigured table", "does not exist")
+_PROTOCOL: Final = "it speaks another version of the protocol: set `protocol_version` in `driver_options`"
+_NO_TABLE: Final = ("unconfigured table", "does not exist", "Undefined column")
 _SCHEMA: Final = "make the schema with `streamfw schema apply`, or with streams.prepare(...)"
 
 
@@ -53,7 +53,7 @@ def may_pass(error: BaseException) -> bool:
     if isinstance(error, NoHostAvailable):
         causes = [*_causes(error)]
         return not causes or any(map(may_pass, causes))
-    if isinstance(error, cassandra.AuthenticationFailed | connection.ProtocolError | cassandra.ProtocolVersion):
+    if isinstance(error, cassandra.AuthenticationFailed | connection.ProtocolError):
         return False
     return isinstance(error, PASSING) or getattr(error, "code", None) in _BUSY
 
@@ -99,6 +99,8 @@ def _hint(error: BaseException) -> str:
         return _SCHEMA
     # What a single node said tells more than that none could be asked.
     for cause in (*_causes(error), error):
+        if _speaks_another_version(cause):
+            return _PROTOCOL
         for kind, words in HINTS:
             if isinstance(cause, kind):
                 return words
@@ -107,6 +109,11 @@ def _hint(error: BaseException) -> str:
 
 def _lacks_table(error: BaseException) -> bool:
     return isinstance(error, cassandra.InvalidRequest) and any(words in str(error) for words in _NO_TABLE)
+
+
+def _speaks_another_version(error: BaseException) -> bool:
+    """The driver has several words for it, and says it in a plain `DriverException` where it was told a version."""
+    return isinstance(error, connection.ProtocolError | ProtocolException) or "protocol_version" in str(error)
 
 
 def _causes(error: BaseException) -> list[BaseException]:
