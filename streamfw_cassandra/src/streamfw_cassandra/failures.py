@@ -73,7 +73,7 @@ def failed(error: BaseException, storage: str, where: Sequence[str], what: str) 
         return error
     hint = _hint(error)
     made = StorageError(
-        f"storage {storage!r} (Cassandra at {', '.join(where)}) failed in {what}: {_said(error)}."
+        f"storage {storage!r} (Cassandra at {', '.join(where)}) failed in {what[:300]}: {_said(error)}."
         f"{f' Cassandra: {hint}' if hint else ''}",
         storage=storage,
     )

@@ -6,12 +6,13 @@ import inspect
 import os
 import socket
 import ssl
+import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import cassandra.cluster
-from attrs import define, field
+from attrs import define, field, frozen
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, ExecutionProfile, Session
 from cassandra.policies import (
@@ -20,12 +21,12 @@ from cassandra.policies import (
     TokenAwarePolicy,
 )
 from cassandra.query import ConsistencyLevel, PreparedStatement, tuple_factory
-from streamfw_core.errors import Problem, SettingsError
+from streamfw_core.errors import ArgumentError, Problem, SettingsError
 
 from streamfw_cassandra.failures import failed
 from streamfw_cassandra.options import Options
 
-__all__ = ["READ", "WRITE", "Connected", "Sessions"]
+__all__ = ["READ", "WRITE", "Connected", "Prepared", "Sessions"]
 
 PROTOCOL: Final = 5
 """Of Cassandra 4.0 and newer. Without it the driver begins with what no Apache Cassandra speaks."""
@@ -36,6 +37,27 @@ NODELAY: Final = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 """Requests are small: one that waits until more is to be sent costs up to eight times its time."""
 
 
+@frozen
+class Prepared:
+    """A statement that nodes know."""
+
+    statement: Any
+
+    def bind(self, values: Sequence[Any]) -> Any:
+        """The statement with values.
+
+        :raises ArgumentError: one cannot be stored.
+        """
+        try:
+            bound = self.statement.bind(values)
+            if len(self.statement.routing_key_indexes or ()) > 1:
+                # Parts of a key have a length of two bytes. The driver would find out in the middle of sending.
+                _ = bound.routing_key
+        except (TypeError, ValueError, OverflowError, struct.error) as error:
+            raise ArgumentError(f"a value cannot be stored on Cassandra: {str(error)[:300]}") from error
+        return bound
+
+
 @define(eq=False)
 class Connected:
     """A session, and the statements that were prepared in it."""
@@ -43,16 +65,16 @@ class Connected:
     cluster: Any
     session: Any
     pid: int
-    _prepared: dict[str, Any] = field(factory=dict)
+    _prepared: dict[str, Prepared] = field(factory=dict)
 
-    def prepare(self, cql: str) -> Any:
+    def prepare(self, cql: str) -> Prepared:
         """A prepared statement. `cql` has no values in it: each stands as `?`."""
-        statement: PreparedStatement | None = self._prepared.get(cql)
+        statement = self._prepared.get(cql)
         if statement is None:
-            statement = self.session.prepare(cql)
+            made: PreparedStatement = self.session.prepare(cql)
             # Every write has a stamp, so that nothing changes when it is sent again.
-            statement.is_idempotent = True
-            self._prepared[cql] = statement
+            made.is_idempotent = True
+            self._prepared[cql] = statement = Prepared(made)
         return statement
 
 

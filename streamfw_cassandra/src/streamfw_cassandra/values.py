@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
+from streamfw_core.errors import ArgumentError
 from streamfw_core.ids import MAX_ID
 
 __all__ = ["FIRST", "LAST", "LIMIT", "id_of", "pack_id", "parts", "seconds"]
@@ -20,8 +21,14 @@ LONGEST: Final = 20 * 365 * 86_400
 
 
 def pack_id(id: int) -> bytes:
-    """16 bytes, which are ordered as the ids are."""
-    return id.to_bytes(16, "big")
+    """16 bytes, which are ordered as the ids are.
+
+    :raises ArgumentError: it is no id.
+    """
+    try:
+        return id.to_bytes(16, "big")
+    except OverflowError:
+        raise ArgumentError(f"an id of {str(id)[:60]} cannot be stored: ids are from 0 to 2**128 - 1") from None
 
 
 def id_of(packed: bytes) -> int:

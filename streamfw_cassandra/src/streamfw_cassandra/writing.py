@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from attrs import frozen
 from cassandra.query import UNSET_VALUE
+from streamfw_core.errors import ArgumentError
 from streamfw_core.storage import Entry, FeedSpec, Write
 
 from streamfw_cassandra import statements as cql
@@ -45,11 +46,15 @@ class Writing:
         """Begin writes; what is returned waits for their end, and says which feeds were not written, and why.
 
         :raises StorageError: none was, or what is remembered cannot be read.
+        :raises ArgumentError: there is a value that cannot be stored. Nothing was written.
         """
         asked = self.statements(spec, "writing")
         notes = self.notes.find(spec, (put.id for write in writes for put in write.puts))
+        planned = [(write.owners, [*_templates(asked, spec, write, notes)]) for write in writes]
+        for owners, templates in planned:
+            _check(owners, templates)
         batches: list[Batch] = []
-        end = self.running.start(self._requests(asked, spec, writes, notes, batches), WRITE)
+        end = self.running.start(self._requests(planned, batches), WRITE)
         return lambda: self._failures(asked.what, batches, end())
 
     def to_one(self, owner: str, statements: Sequence[Any], what: str) -> None:
@@ -74,21 +79,15 @@ class Writing:
         return [*dict.fromkeys(chosen)]
 
     def _requests(
-        self,
-        asked: Statements,
-        spec: FeedSpec,
-        writes: Sequence[Write],
-        notes: Mapping[int, Note],
-        batches: list[Batch],
+        self, planned: Sequence[tuple[Sequence[str], Sequence[Template]]], batches: list[Batch]
     ) -> Iterator[Any]:
         """What is sent; each batch is noted in `batches` too."""
         packer = Packer(self.running.sessions.options)
-        for write in writes:
-            templates = [*_templates(asked, spec, write, notes)]
+        for owners, templates in planned:
             if not templates:
                 continue
             sizes = [template.size for template in templates]
-            for owner in write.owners:
+            for owner in owners:
                 for batch in packer.add(owner, [template.of(owner) for template in templates], sizes):
                     batches.append(batch)
                     yield batch.request
@@ -120,6 +119,19 @@ class Writing:
             for owner, answer in zip(batch.owners, answers, strict=True)
             if isinstance(answer, Exception)
         }
+
+
+def _check(owners: Sequence[str], templates: Sequence[Template]) -> None:
+    """See that all can be bound, before the first is sent.
+
+    :raises ArgumentError: one cannot.
+    """
+    for template in templates:
+        template.of("")
+    try:
+        "".join(owners).encode()
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"an owner cannot be stored on Cassandra: {error}") from error
 
 
 def _templates(asked: Statements, spec: FeedSpec, write: Write, notes: Mapping[int, Note]) -> Iterator[Template]:
