@@ -1,4 +1,4 @@
-"""Each test has a default application and a verb registry of its own; those of the page on Redis have servers."""
+"""Each test has a default application and a verb registry of its own; those of pages on storages have servers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,24 @@ from collections.abc import Iterator
 import pytest
 
 from streamfw_core import set_default_streams, verbs
-from tests.services.fixtures import redis_binary, redis_cluster, shared_services
+from tests.services.fixtures import (
+    cassandra_jars,
+    redis_binary,
+    redis_cluster,
+    shared_cassandra,
+    shared_services,
+    start_cassandra,
+)
 
-__all__ = ["fresh_process_state", "redis_binary", "redis_cluster", "shared_services"]
+__all__ = [
+    "cassandra_jars",
+    "fresh_process_state",
+    "redis_binary",
+    "redis_cluster",
+    "shared_cassandra",
+    "shared_services",
+    "start_cassandra",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -21,13 +21,14 @@ _SKIP = re.compile(r"<!--+\s*skip:(.*?)-->", re.DOTALL)
 README_FILES = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "streamfw_core/README.md",
+    ROOT / "streamfw_cassandra/README.md",
     ROOT / "streamfw_redis/README.md",
     *ROOT.glob("plugins/*/README.md"),
     *ROOT.glob("examples/*/README.md"),
 ]
 
 
-NEED_SERVERS = {"background-tasks.md", "redis.md", "writing-a-task-queue.md"}
+NEED_SERVERS = {"background-tasks.md", "cassandra.md", "choosing-a-storage.md", "redis.md", "writing-a-task-queue.md"}
 """The examples of these run in a test of their own."""
 
 
