@@ -25,6 +25,7 @@ __all__ = ["start_worker"]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ streamfw (.*)$", PAGE, re.MULTILINE)
+FEEDS = "from streamfw_core import NotificationFeed\n\n\nclass PhotoNotifications(NotificationFeed):\n    pass\n"
 MANY = "298960 105232 1\n105232 298960 1\n"
 
 
@@ -49,9 +50,28 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FolderQue
     sys.modules.pop("documented_program", None)
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if not command.startswith(("queue", "worker"))])
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if not command.startswith(("queue", "schema", "worker"))]
+)
 def test_every_command_runs(command: str) -> None:
     assert cli.main(shlex.split(command)) == 0
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("schema")])
+@pytest.mark.usefixtures("queue")
+def test_every_command_of_schemas_runs(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    package = tmp_path / "myapp"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "feeds.py").write_text(FEEDS)
+    try:
+        assert cli.main(shlex.split(command)) == 0
+    finally:
+        for name in ("myapp.feeds", "myapp"):
+            sys.modules.pop(name, None)
+    printed = capsys.readouterr().out
+    words = '"storages": {}' if "--json" in command else f"Nothing {'was' if 'apply' in command else 'is'} missing."
+    assert words in printed
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("queue")])
