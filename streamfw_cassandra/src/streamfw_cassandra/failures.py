@@ -32,7 +32,7 @@ HINTS: Final = (
     (cassandra.AuthenticationFailed, "it wants the right `username` and `password` in the storage's options"),
     (
         cassandra.Unauthorized,
-        "the role in the storage's options may not do this: it needs SELECT and MODIFY on the keyspace",
+        "the role in the options may not do this: it needs SELECT and MODIFY on the keyspace, CREATE and ALTER for tables",
     ),
     (
         cassandra.Unavailable,
