@@ -263,6 +263,8 @@ def test_a_storage_says_what_it_outlives_by_its_options() -> None:
         options: _survives({"url": f"cassandra://h/feeds?{options}"})
         for options in ("replication=3", "replication=1", "write_consistency=ONE", "")
     } == {"replication=3": "failover", "replication=1": "restart", "write_consistency=ONE": "restart", "": "failover"}
+    assert _survives({"replication": {"dc1": 3, "dc2": 3}}) == "failover"
+    assert _survives({"replication": {"dc1": 3, "dc2": 1}}) == "restart"
 
 
 def _survives(options: dict[str, object]) -> str:

@@ -67,7 +67,9 @@ class CassandraStorage:
         self._timelines = Timelines(running, writing)
         self._groups = Groups(running, writing)
         self._records = Records(running, tables)
-        alone = options.replication == 1 or options.write_consistency in {"ANY", "ONE", "LOCAL_ONE"}
+        replicas = options.replication
+        fewest = min(replicas.values()) if isinstance(replicas, Mapping) else replicas
+        alone = fewest == 1 or options.write_consistency in {"ANY", "ONE", "LOCAL_ONE"}
         self.capabilities = Capabilities(
             scope=Scope.SHARED,
             survives=Survives.RESTART if alone else Survives.FAILOVER,
