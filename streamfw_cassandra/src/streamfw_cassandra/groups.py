@@ -7,6 +7,7 @@ that is not marked yet. So whatever happens at once, nothing is lost or counted 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -43,7 +44,7 @@ class Groups:
 
         def finish() -> Outcome:
             failures = end()
-            self.trim(spec, self.writing.outgrown(spec, writes, failures))
+            self.writing.tidied(partial(self.trim, spec), self.writing.outgrown(spec, writes, failures))
             if not report:
                 return Outcome(failures=failures)
             after = self._members(spec, owners)

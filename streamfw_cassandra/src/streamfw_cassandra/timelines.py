@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from attrs import frozen
 from streamfw_core.storage import Change, FeedSpec, Outcome, Page, Query, Stats, Write
@@ -31,7 +32,7 @@ class Timelines:
 
         def finish() -> Outcome:
             failures = end()
-            self.trim(spec, self.writing.outgrown(spec, writes, failures))
+            self.writing.tidied(partial(self.trim, spec), self.writing.outgrown(spec, writes, failures))
             if not report:
                 return Outcome(failures=failures)
             changes = _changes(writes, before, self._shown(spec, writes))

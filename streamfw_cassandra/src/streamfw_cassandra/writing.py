@@ -7,13 +7,14 @@ save what is remembered for all feeds of the class.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
 from cassandra.query import UNSET_VALUE
-from streamfw_core.errors import ArgumentError
+from streamfw_core.errors import ArgumentError, StorageError
 from streamfw_core.storage import Entry, FeedSpec, Write
 
 from streamfw_cassandra import statements as cql
@@ -29,6 +30,8 @@ from streamfw_cassandra.values import pack_id
 __all__ = ["Writing"]
 
 SMALLEST_SLACK: Final = 64
+
+logger = logging.getLogger(__name__)
 
 
 @frozen
@@ -77,6 +80,14 @@ class Writing:
             if random.random() * slack < len(write.puts) and owner not in failures
         ]
         return [*dict.fromkeys(chosen)]
+
+    def tidied(self, trim: Callable[[Sequence[str]], None], owners: Sequence[str]) -> None:
+        """Trim feeds. The write is done by then: that this fails is no reason to do it again, and the next one will trim."""
+        if owners:
+            try:
+                trim(owners)
+            except StorageError as error:
+                logger.info("%d feeds were not trimmed: %s", len(owners), error)
 
     def _requests(
         self, planned: Sequence[tuple[Sequence[str], Sequence[Template]]], batches: list[Batch]
