@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from streamfw_cassandra.writing import SMALLEST_SLACK
 from streamfw_core.errors import StorageError
 from streamfw_core.keys import KeyFormat
 from streamfw_core.plugins.known import OLD_STORAGE_OPTIONS
-from streamfw_core.storage import FeedSpec
+from streamfw_core.storage import FeedSpec, Write
 
 from streamfw_core import Activity, FanoutPriority, Feed, Love, Manager, NotificationFeed, Streams, UserBaseFeed
 from tests.docs.cassandra_disk import bytes_on_disk
@@ -107,8 +108,7 @@ def test_tables_have_the_names_that_are_shown() -> None:
 def test_figures_of_the_code_are_those_of_the_page() -> None:
     assert f"and {SMALLEST_SLACK} at least" in TEXT
     assert f"about {ROW} bytes, the owner and the payload" in TEXT
-    assert f"30 * {ROW + 7} = {30 * (ROW + 7):,} bytes" in TEXT
-    assert f"30 * ({ROW + 7} + 250) = {30 * (ROW + 7 + 250):,}" in TEXT
+    assert f"30 * ({ROW + 7} + 250) = {30 * (ROW + 7 + 250):,} bytes" in TEXT
     assert f"in pages of {ROWS_PER_PAGE:,} rows" in TEXT
 
 
@@ -270,6 +270,44 @@ def test_a_storage_says_what_it_outlives_by_its_options() -> None:
 def _survives(options: dict[str, object]) -> str:
     storage: CassandraStorage = create("page", options)
     return storage.capabilities.survives.value
+
+
+class Warned(logging.Handler):
+    """What the driver logs of nodes that warn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.words.append(record.getMessage())
+
+
+@pytest.mark.parametrize(
+    ("options", "warnings"),
+    [
+        ("", {"covering 30 partitions", "exceeding specified threshold of 5120"}),
+        ("&batch_rows=10&batch_bytes=5000", set()),
+    ],
+    ids=["by default", "below both thresholds"],
+)
+def test_nodes_warn_of_batches_as_the_page_says(url: str, options: str, warnings: set[str]) -> None:
+    handler, log = Warned(), logging.getLogger("cassandra.protocol")
+    with Streams({"storages": {"default": f"{url}{options}"}}) as streams:
+        streams.prepare(WholeFeed)
+        binding = streams.bind(WholeFeed)
+        put = binding.entries(binding.encode([Activity("ada", Love, 42, extra_context={"text": "x" * 250})]), stamp=1)
+        log.addHandler(handler)
+        try:
+            assert not binding.write(Write([str(10**6 + number) for number in range(100)], puts=put)).failures
+        finally:
+            log.removeHandler(handler)
+    assert {part for part in warnings if any(part in words for words in handler.words)} == warnings
+    assert bool(handler.words) == bool(warnings), handler.words
+
+
+class WholeFeed(Feed):
+    activities = None
 
 
 # --- figures ---
