@@ -72,9 +72,11 @@ def made_keyspace(server: Cassandra, *, replicas: int = 1) -> Iterator[str]:
     kind = f"{{'class': 'SimpleStrategy', 'replication_factor': {replicas}}}"
     with administering(server) as session:
         session.execute(f"CREATE KEYSPACE {name} WITH replication = {kind}")
-        try:
-            yield name
-        finally:
+    try:
+        yield name
+    finally:
+        # Another session: the server may have been killed and restarted meanwhile.
+        with administering(server) as session:
             session.execute(f"DROP KEYSPACE {name}")
 
 

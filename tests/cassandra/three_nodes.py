@@ -17,6 +17,7 @@ from attrs import define, field, frozen
 from streamfw_cassandra.storage import CassandraStorage, create
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage import FeedSpec, Query, Removal, Write
+from streamfw_core.testing.storages.running import in_processes
 
 from tests.cassandra.feeds import START, at, made_keyspace, options_on, spec
 from tests.services.cassandra import Cassandra, Node, find_cassandra
@@ -120,9 +121,11 @@ def run(server: Cassandra, deliveries: int) -> Figures:
     work = _deliveries(chunks)
     figures.deliveries = sum(len(delivery.owners) for delivery, _ in work)
     with made_keyspace(server, replicas=3) as keyspace:
-        storage = create("feeds", options_on(server, keyspace, retry_for=60.0, slack=KEPT))
+        options = options_on(server, keyspace, retry_for=60.0, slack=KEPT)
+        assert in_processes(lambda _: _prepare(options), 3) == [0] * 3
+        storage = create("feeds", options)
         try:
-            storage.prepare([SHORT, LONG])
+            assert storage.schema.plan([SHORT, LONG]) == []
             with _readers(storage, chunks, figures):
                 _write_while_a_node_dies(storage, server, work, figures)
             _compare(storage, chunks, figures)
@@ -134,6 +137,13 @@ def run(server: Cassandra, deliveries: int) -> Figures:
         finally:
             storage.close()
     return figures
+
+
+def _prepare(options: dict[str, object]) -> None:
+    """As workers do it that start at the same time."""
+    storage = create("feeds", options)
+    storage.prepare([SHORT, LONG])
+    storage.close()
 
 
 def _chunks(deliveries: int) -> list[Progress]:

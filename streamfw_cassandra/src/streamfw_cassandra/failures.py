@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from typing import Final
 
@@ -50,11 +51,17 @@ _SCHEMA: Final = "make the schema with `streamfw schema apply`, or with streams.
 
 def may_pass(error: BaseException) -> bool:
     """Whether the same request may succeed in a moment."""
+    if isinstance(error, StorageError):
+        # Of connecting, which says so itself.
+        return error.__cause__ is not None and may_pass(error.__cause__)
     if isinstance(error, NoHostAvailable):
         causes = [*_causes(error)]
         return not causes or any(map(may_pass, causes))
     if isinstance(error, cassandra.AuthenticationFailed | connection.ProtocolError):
         return False
+    if isinstance(error, OSError):
+        # Nobody listens there yet, or the network is not there. With certificates it is as it is.
+        return not isinstance(error, ssl.SSLError)
     return isinstance(error, PASSING) or getattr(error, "code", None) in _BUSY
 
 

@@ -126,9 +126,10 @@ class Running:
         while True:
             try:
                 return call()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 (it is raised, as an error of ours)
                 if not may_pass(error) or time.monotonic() > until:
-                    raise self.failed(error, what) from error
+                    failure = self.failed(error, what)
+                    raise failure from failure.__cause__
             time.sleep(PAUSES[min(tries, len(PAUSES) - 1)])
             tries += 1
 

@@ -18,6 +18,7 @@ from cassandra.cluster import Cluster, ExecutionProfile, Session
 from cassandra.policies import (
     ConstantSpeculativeExecutionPolicy,
     DCAwareRoundRobinPolicy,
+    ExponentialReconnectionPolicy,
     TokenAwarePolicy,
 )
 from cassandra.query import ConsistencyLevel, PreparedStatement, tuple_factory
@@ -144,6 +145,8 @@ class Sessions:
                 cluster.shutdown()
             raise failed(error, self.name, self.nodes, "connecting") from error
         session.default_fetch_size = ROWS_PER_PAGE
+        # That of `prepare`, which has no argument and no profile for it.
+        session._default_timeout = self.options.timeout  # noqa: SLF001
         return Connected(cluster, session, os.getpid())
 
 
@@ -187,6 +190,8 @@ def _arguments(options: Options) -> Mapping[str, Any]:
         "connect_timeout": options.connect_timeout,
         "control_connection_timeout": options.connect_timeout,
         "sockopts": NODELAY,
+        # The driver's own waits up to ten minutes after a node was away for long.
+        "reconnection_policy": ExponentialReconnectionPolicy(0.5, 10.0, max_attempts=None),
         "execution_profiles": {
             READ: _profile(options, options.read_consistency),
             WRITE: _profile(options, options.write_consistency),
