@@ -17,10 +17,9 @@ from streamfw_core.storage import Record, Removal, Write
 from streamfw_core import Activity, Feed, Love, NotificationFeed, Streams
 from tests.services.cassandra import Cassandra, find_cassandra
 
-__all__ = ["ROWS", "bytes_on_disk"]
+__all__ = ["bytes_on_disk"]
 
 FEEDS, LENGTH, GROUPS, READERS = 200, 100, 20, 5
-ROWS = FEEDS * LENGTH
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
@@ -48,14 +47,14 @@ class SeenFeed(NotificationFeed):
 FEED_CLASSES: tuple[type[Feed], ...] = (ShortFeed, WholeFeed, BellFeed, SeenFeed)
 
 
-def bytes_on_disk(server: Cassandra) -> dict[str, float]:
+def bytes_on_disk(server: Cassandra, feeds: int = FEEDS) -> dict[str, float]:
     """What -> bytes of one row in the files of a table; 'payload': how long the activities are, in the mean."""
     options = {"hosts": server.hosts, "port": server.port, "keyspace": "disk", "replication": 1, "timeout": 60.0}
     settings = {"storages": {"default": {"backend": "cassandra", "options": options}}}
     with Streams(settings) as streams:
         streams.prepare(*FEED_CLASSES)
         storage = create("disk", options)
-        payload = _fill(streams, storage)
+        payload = _fill(streams, storage, feeds)
         storage.close()
     for node in server.nodes:
         # What is in memory only is in the log, and is written out when that is read again.
@@ -64,15 +63,15 @@ def bytes_on_disk(server: Cassandra) -> dict[str, float]:
     [folder] = [path for node in server.nodes for path in node.folder.glob("data/disk")]
     sizes = {path.name.partition("-")[0]: _size(path) for path in folder.iterdir()}
     named = {table.rpartition("_")[0] or table: size for table, size in sizes.items()}
-    return {"payload": payload, **{name: size / ROWS for name, size in named.items()}}
+    return {"payload": payload, **{name: size / (feeds * LENGTH) for name, size in named.items()}}
 
 
-def _fill(streams: Streams, storage: CassandraStorage) -> float:
+def _fill(streams: Streams, storage: CassandraStorage, feeds: int) -> float:
     """Each activity is in a few feeds, so that feeds which are beside each other on the disk have little in common."""
-    chance = random.Random(7)
-    owners = [str(number) for number in chance.sample(range(10**6, 10**7), FEEDS)]
-    activities = [_activity(chance, 17 * number) for number in range(ROWS // READERS)]
-    followers = [[owners[(first + READERS * at) % FEEDS] for at in range(READERS)] for first in range(len(activities))]
+    chance, rows = random.Random(7), feeds * LENGTH
+    owners = [str(number) for number in chance.sample(range(10**6, 10**7), feeds)]
+    activities = [_activity(chance, 17 * number) for number in range(rows // READERS)]
+    followers = [[owners[(first + READERS * at) % feeds] for at in range(READERS)] for first in range(len(activities))]
     stamps = [(one.serialization_id >> 64) * 1000 + chance.randrange(20_000) for one in activities]
     for feed_class in FEED_CLASSES:
         binding = streams.bind(feed_class)
@@ -85,14 +84,14 @@ def _fill(streams: Streams, storage: CassandraStorage) -> float:
     for owner in owners:
         storage.mark(streams.bind(SeenFeed).spec, owner, None, seen=True, read=True, stamp=stamps[-1] + 1)
     short = streams.bind(ShortFeed)
-    stored = short.encode(_activity(chance, number) for number in range(ROWS))
+    stored = short.encode(_activity(chance, number) for number in range(rows))
     records = [
         Record(one.serialization_id, (one.serialization_id >> 64) * 1000 + chance.randrange(20_000), payload)
         for one, payload in stored
     ]
     storage.store(short.records, records)
     storage.remember(short.spec, removes=[Removal(record.id, record.stamp) for record in records])
-    return sum(len(payload) for _, payload in stored) / ROWS
+    return sum(len(payload) for _, payload in stored) / rows
 
 
 def _activity(chance: random.Random, seconds: int) -> Activity:

@@ -32,6 +32,8 @@ from tests.services.cassandra import Cassandra
 PAGE = DOCS / "cassandra.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 KEYSPACE = "feeds"
+DRIVER = "cassandra.protocol"
+"""Where the driver logs what nodes warn of."""
 PATIENT = "timeout=60&connect_timeout=60"
 """Machines that test are busy."""
 
@@ -53,10 +55,11 @@ def _drop(server: Cassandra) -> None:
 
 
 def test_examples_run_and_so_does_the_cql(
-    url: str, shared_cassandra: Cassandra, monkeypatch: pytest.MonkeyPatch
+    url: str, shared_cassandra: Cassandra, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("CASSANDRA_URL", url)
-    assert run_examples(PAGE) > 5
+    with caplog.at_level(logging.WARNING, logger=DRIVER):  # which the page changes
+        assert run_examples(PAGE) > 5
     selects = [cql for block in _blocks("sql") for cql in _statements(block) if cql.startswith("SELECT")]
     assert len(selects) == 4
     with shared_cassandra.connected() as session:
@@ -272,17 +275,6 @@ def _survives(options: dict[str, object]) -> str:
     return storage.capabilities.survives.value
 
 
-class Warned(logging.Handler):
-    """What the driver logs of nodes that warn."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.words.append(record.getMessage())
-
-
 @pytest.mark.parametrize(
     ("options", "warnings"),
     [
@@ -291,19 +283,19 @@ class Warned(logging.Handler):
     ],
     ids=["by default", "below both thresholds"],
 )
-def test_nodes_warn_of_batches_as_the_page_says(url: str, options: str, warnings: set[str]) -> None:
-    handler, log = Warned(), logging.getLogger("cassandra.protocol")
+def test_nodes_warn_of_batches_as_the_page_says(
+    url: str, options: str, warnings: set[str], caplog: pytest.LogCaptureFixture
+) -> None:
     with Streams({"storages": {"default": f"{url}{options}"}}) as streams:
         streams.prepare(WholeFeed)
         binding = streams.bind(WholeFeed)
         put = binding.entries(binding.encode([Activity("ada", Love, 42, extra_context={"text": "x" * 250})]), stamp=1)
-        log.addHandler(handler)
-        try:
+        with caplog.at_level(logging.WARNING, logger=DRIVER):
+            caplog.clear()
             assert not binding.write(Write([str(10**6 + number) for number in range(100)], puts=put)).failures
-        finally:
-            log.removeHandler(handler)
-    assert {part for part in warnings if any(part in words for words in handler.words)} == warnings
-    assert bool(handler.words) == bool(warnings), handler.words
+    logged = [record.getMessage() for record in caplog.records if record.name == DRIVER]
+    assert {part for part in warnings if any(part in words for words in logged)} == warnings
+    assert bool(logged) == bool(warnings), logged
 
 
 class WholeFeed(Feed):
@@ -316,7 +308,7 @@ class WholeFeed(Feed):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_bytes_on_disk_are_those_measured(start_cassandra: Callable[..., Cassandra]) -> None:
-    measured = bytes_on_disk(start_cassandra())
+    measured = bytes_on_disk(start_cassandra(), feeds=100)
     shown = [float(row[1]) for row in _table("| a row of | bytes |")]
     names = ("short", "whole", "bell", "seen", "activities", "notes")
     for name, size in zip(names, shown, strict=True):
