@@ -86,6 +86,12 @@ def test_every_test_that_is_named_exists_and_proves_the_promise(promise: str) ->
             assert promise in tests[name], f'{named} has no @promise("{promise}")'
 
 
+def test_every_test_that_is_named_beside_the_tables_exists() -> None:
+    for named in _TEST.findall((DOCS / "contract.md").read_text(encoding="utf-8")):
+        path, _, name = named.partition("::")
+        assert name in named_tests(ROOT / path), f"docs/contract.md names {named}, and there is no such test"
+
+
 @pytest.mark.parametrize("path", TESTS_OF_PROMISES)
 def test_no_test_of_a_promise_is_left_out_of_the_contract(path: str) -> None:
     listed = {(promise, test) for promise, row in rows().items() for test in row.tests}
