@@ -126,6 +126,9 @@ class Schema:
 
     def _missing_columns(self, table: Table) -> list[str]:
         rows = self._select(COLUMNS, [table.keyspace, table.name])
+        if not rows:
+            # Another node was asked for these than for the table, and does not know of that yet.
+            return [table.create(self._gc_grace)]
         types = {name: type for name, type, *_ in rows}
         for column, wanted in table.columns.items():
             is_there = types.get(column.strip('"'))
