@@ -22,7 +22,7 @@ UPDATE: Final = "UPDATE {table} USING TIMESTAMP ? SET data = ? WHERE namespace =
 FORGET: Final = "DELETE added, data FROM {table} USING TIMESTAMP ? WHERE namespace = ? AND id = ?"
 REMOVED: Final = "UPDATE {table} USING TIMESTAMP ? AND TTL ? SET removed = true WHERE namespace = ? AND id = ?"
 LOAD: Final = "SELECT id, data, WRITETIME(added), WRITETIME(removed) FROM {table} WHERE namespace = ? AND id IN ?"
-STAMPS: Final = "SELECT id, WRITETIME(data), WRITETIME(removed) FROM {table} WHERE namespace = ? ALLOW FILTERING"
+STAMPS: Final = "SELECT namespace, id, WRITETIME(data), WRITETIME(removed) FROM {table}"
 DELETE: Final = "DELETE FROM {table} USING TIMESTAMP ? WHERE namespace = ? AND id = ?"
 
 
@@ -79,9 +79,13 @@ class Records:
         for table in self.tables.shared:
             select = self.running.prepared(STAMPS, table, what)
             delete = self.running.prepared(DELETE, table, what)
-            rows = self.running.all([select.bind((namespace,))], what)[0]
-            stamps = {id: max((stamp for stamp in stamps if stamp is not None), default=0) for id, *stamps in rows}
-            self.running.all([delete.bind((stamp, namespace, id)) for id, stamp in stamps.items()], what, WRITE)
+            for rows in self.running.pages(select.bind(()), what):
+                deletes = [
+                    delete.bind((max((stamp for stamp in stamps if stamp is not None), default=0), namespace, id))
+                    for space, id, *stamps in rows
+                    if space == namespace
+                ]
+                self.running.all(deletes, what, WRITE)
 
     def _removal(self, namespace: str, record: Record, ttl: float, what: str) -> Any:
         """Both at once: they are of one partition."""

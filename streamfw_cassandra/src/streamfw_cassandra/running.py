@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
@@ -70,6 +70,19 @@ class Running:
                 raise self.failed(answer, what)
             found.append(answer)
         return found
+
+    def pages(self, statement: Any, what: str) -> Iterator[Rows]:
+        """The rows of a statement that finds very many, some at a time.
+
+        :raises StorageError: as `all`.
+        """
+        found = self._lasting(
+            lambda: self.sessions.connected().session.execute(statement, execution_profile=READ), what
+        )
+        yield list(found.current_rows)
+        while found.has_more_pages:
+            self._lasting(found.fetch_next_page, what)
+            yield list(found.current_rows)
 
     def read(self, readings: Sequence[Reading[Found]], what: str) -> list[Found]:
         """Let several read at once, step by step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import socket
 import ssl
@@ -36,6 +37,22 @@ WRITE: Final = "streamfw.write"
 ROWS_PER_PAGE: Final = 2000
 NODELAY: Final = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 """Requests are small: one that waits until more is to be sent costs up to eight times its time."""
+
+
+class _AsChosen(logging.Filter):
+    """Leaves out that batches are of many feeds, and larger than nodes like: the driver would say so of each.
+
+    What the storage's options choose is not worth a line a request; the nodes' own logs have it.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        words = record.getMessage()
+        return not (words.startswith("Server warning: ") and any(part in words for part in _OF_BATCHES))
+
+
+_OF_BATCHES: Final = ("Unlogged batch covering", "exceeding specified threshold")
+
+logging.getLogger("cassandra.protocol").addFilter(_AsChosen())
 
 
 @frozen
