@@ -58,10 +58,13 @@ class TestCassandraGroupsThatAreTrimmedAtEveryWrite(_AllButHistories):
 
 
 class _Histories(OnCassandra, GroupHistories):
-    """The kit's, save for two things that only a read before each write could tell; `TestWhatDeviates` has both.
+    """The kit's, save for what only a read before each write could tell; `TestWhatDeviates` has an example of each.
 
-    Left out are removals that arrive after a newer add of the same member. A mark is a cell beside its member, with the stamp
-    of that: such a removal takes it along, so that the group is unseen, as if both had arrived in their order.
+    Left out are removals and trims that arrive after a newer add of the same member. A mark is a cell beside its member,
+    with the stamp of that: whatever removes what was there before takes it along, so that the group is unseen,
+    as if both had arrived in their order.
+
+    Left out are adds older than a trim that arrive after it: they stay out also where their group began anew since.
 
     And a group whose members all came after it was marked does not say when that was: it is as one that began anew.
     """
@@ -74,9 +77,14 @@ class _Histories(OnCassandra, GroupHistories):
 
     def _allowed(self, operation: Operation, done: list[Operation], keep: int) -> Operation:
         allowed = super()._allowed(operation, done, keep)
-        members = group_model.replayed(done, keep=keep).members
-        removes = [(id, stamp) for id, stamp in allowed.removes if id not in members or members[id].stamp <= stamp]
-        return allowed._replace(removes=removes)
+        feed = group_model.replayed(done, keep=keep)
+        adds = [add for add in allowed.adds if add.id in feed.members or add.stamp > feed.trims]
+        removes = [
+            (id, stamp) for id, stamp in allowed.removes if id not in feed.members or feed.members[id].stamp <= stamp
+        ]
+        newest = max((member.stamp for member in feed.members.values()), default=0)
+        stamp = max(allowed.stamp, newest) if allowed.kind == "trim" else allowed.stamp
+        return allowed._replace(adds=adds, removes=removes, stamp=stamp)
 
 
 class TestCassandraGroupHistories(_Histories):
@@ -171,6 +179,16 @@ class TestWhatDeviates(OnCassandra, GroupCase):
         )
 
         assert {group.key: group.seen for group in self.found(spec, "a")} == {"g": False, "other": True}
+
+    def test_an_add_older_than_a_trim_stays_out_of_a_group_that_began_anew_since(self) -> None:
+        spec = self.grouped()
+        self.join(spec, "a", self.member(at(5), "kept"), self.member(at(0), "g"))
+        self.clear(spec, "a", keep=1, stamp=3)
+        self.join(spec, "a", self.member(at(1), "g", stamp=4))
+
+        self.join(spec, "a", self.member(at(2), "g", stamp=2))
+
+        assert self.held(spec, "a") == [at(1)]
 
     def test_a_group_none_of_whose_members_was_there_when_it_was_marked_does_not_say_when_that_was(self) -> None:
         spec = self._of_one_marked_member()
