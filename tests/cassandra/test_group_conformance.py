@@ -99,6 +99,10 @@ class TestCassandraGroupHistories(_Histories):
     test_any_query_of_groups_finds_what_the_model_finds = (
         GroupHistoriesContract.test_any_query_of_groups_finds_what_the_model_finds
     )
+    test_groups_end_the_same_in_whatever_order_operations_arrive = (
+        GroupHistoriesContract.test_groups_end_the_same_in_whatever_order_operations_arrive
+    )
+    _arrive = GroupHistoriesContract._arrive
 
 
 class TestCassandraGroupHistoriesThatAreTrimmedAtEveryWrite(_Histories):

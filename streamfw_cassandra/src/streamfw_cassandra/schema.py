@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import cassandra
 from attrs import frozen
 from streamfw_core.errors import FeedConflict, StorageError
 from streamfw_core.storage import FeedSpec
@@ -19,6 +20,9 @@ __all__ = ["Schema"]
 
 TRIES: Final = 5
 """How often it is looked again what is missing, where another process makes the same."""
+
+NOT_ALLOWED: Final = (cassandra.Unauthorized, cassandra.AuthenticationFailed, cassandra.InvalidRequest)
+"""What does not pass: all else may be that nodes do not agree yet."""
 
 KEYSPACES = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?"
 TABLES = "SELECT comment, gc_grace_seconds FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
@@ -174,7 +178,7 @@ class Schema:
                 connected.session.execute(cql, execution_profile=READ, host=first, timeout=60)
                 return
             except Exception as error:
-                if time.monotonic() > until:
+                if isinstance(error, NOT_ALLOWED) or time.monotonic() > until:
                     raise self.running.failed(error, f"changing the schema ({cql[:120]})") from error
             time.sleep(0.5)
 
