@@ -18,6 +18,14 @@ from streamfw_cassandra.sessions import Sessions
 from streamfw_core import Feed, Streams
 
 KEYSPACE = "bench"
+PRODUCTION = {
+    "commitlog_sync": "periodic",
+    "commitlog_sync_period": "10s",
+    "concurrent_reads": 32,
+    "concurrent_writes": 32,
+    "memtable_allocation_type": "heap_buffers",
+}
+"""Cassandra's own defaults, where those of the tests are smaller."""
 
 
 @attrs.define
@@ -67,7 +75,7 @@ def cassandra_bench(description: str, *, runs: int, **numbers: int) -> Iterator[
         if options.at:
             host, _, port = options.at.rpartition(":")
         else:
-            node = stack.enter_context(Cassandra(find_cassandra()))
+            node = stack.enter_context(Cassandra(find_cassandra(), fast=True, heap="2G", settings=PRODUCTION))
             host, port = node.hosts[0], node.port
         bench = CassandraBench(host, int(port), options, stack)
         yield bench

@@ -36,6 +36,7 @@ class Cassandra:
 
     :param nodes: how many.
     :param durable: what was acknowledged is there after `kill` and `start`; without, tables come and go faster.
+    :param fast: as in production: code is compiled twice, and writes do not wait for the disk. For benchmarks.
     :param authenticator: PasswordAuthenticator asks for `username` and `password`.
     :param certificate: connections of clients are encrypted, and there are no others.
     :param heap: of each node, as Java writes it.
@@ -52,6 +53,7 @@ class Cassandra:
         *,
         nodes: int = 1,
         durable: bool = True,
+        fast: bool = False,
         authenticator: str = "AllowAllAuthenticator",
         certificate: Certificate | None = None,
         heap: str | None = None,
@@ -76,6 +78,7 @@ class Cassandra:
                 token=_RING * index // nodes - _RING // 2,
                 heap=heap or ("1G" if nodes == 1 else "400M"),
                 durable=durable,
+                fast=fast,
                 certificate=certificate,
                 settings={"authenticator": authenticator, **(settings or {})},
                 properties=properties or {},

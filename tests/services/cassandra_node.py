@@ -103,6 +103,7 @@ class Node(Program):
         token: int,
         heap: str,
         durable: bool,
+        fast: bool,
         certificate: Certificate | None,
         settings: Mapping[str, object],
         properties: Mapping[str, object],
@@ -116,6 +117,7 @@ class Node(Program):
         self._token = token
         self._heap = heap
         self._durable = durable
+        self._fast = fast
         self._certificate = certificate
         self._settings = settings
         self._properties = properties
@@ -209,12 +211,11 @@ class Node(Program):
 
     def _options(self) -> list[str]:
         return [
-            # Small and soon ready, rather than fast after an hour.
+            # Small and soon ready, rather than fast after a minute.
             f"-Xmx{self._heap}",
-            "-Xms96M",
+            *([f"-Xms{self._heap}", "-XX:+UseG1GC"] if self._fast else ["-Xms96M", "-XX:+UseSerialGC"]),
+            *([] if self._fast else ["-XX:TieredStopAtLevel=1"]),
             "-Xss256k",
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
             "-XX:-UsePerfData",  # which is a file among the temporary ones of the machine
             "-XX:+ExitOnOutOfMemoryError",
             f"-XX:ErrorFile={self.folder / 'crash'}",

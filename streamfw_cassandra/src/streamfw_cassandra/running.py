@@ -37,7 +37,8 @@ class Running:
 
         :raises StorageError: Cassandra cannot be reached, or has no such table.
         """
-        return self._lasting(lambda: self.sessions.connected().prepare(table.named(cql)), what)
+        known = self.sessions.connected().known(cql, table)
+        return known or self._lasting(lambda: self.sessions.connected().prepare_for(cql, table), what)
 
     def start(self, statements: Iterable[Any], profile: str) -> Callable[[], list[Rows | Exception]]:
         """Begin sending; what is returned waits for the answers: rows, or why there are none, in order."""
@@ -111,7 +112,8 @@ class Running:
 
     def _answer(self, statement: Any, future: Any, profile: str, until: float) -> Rows | Exception:
         try:
-            return list(future.result())
+            found = future.result()
+            return list(found) if found.has_more_pages else found.current_rows
         except Exception as error:  # noqa: BLE001 (whatever the driver raises is this statement's answer)
             if not may_pass(error):
                 return error

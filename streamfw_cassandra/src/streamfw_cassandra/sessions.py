@@ -27,6 +27,7 @@ from streamfw_core.errors import ArgumentError, Problem, SettingsError
 
 from streamfw_cassandra.failures import failed
 from streamfw_cassandra.options import Options
+from streamfw_cassandra.tables import Table
 
 __all__ = ["READ", "WRITE", "Connected", "Prepared", "Sessions"]
 
@@ -60,6 +61,8 @@ class Prepared:
     """A statement that nodes know."""
 
     statement: Any
+    has_long_key: bool = False
+    """Whether a partition is chosen by several columns."""
 
     def bind(self, values: Sequence[Any]) -> Any:
         """The statement with values.
@@ -68,7 +71,7 @@ class Prepared:
         """
         try:
             bound = self.statement.bind(values)
-            if len(self.statement.routing_key_indexes or ()) > 1:
+            if self.has_long_key:
                 # Parts of a key have a length of two bytes. The driver would find out in the middle of sending.
                 _ = bound.routing_key
         except (TypeError, ValueError, OverflowError, struct.error) as error:
@@ -84,6 +87,16 @@ class Connected:
     session: Any
     pid: int
     _prepared: dict[str, Prepared] = field(factory=dict)
+    _by_table: dict[tuple[str, Table], Prepared] = field(factory=dict)
+
+    def known(self, cql: str, table: Table) -> Prepared | None:
+        """A statement that `prepare_for` has made."""
+        return self._by_table.get((cql, table))
+
+    def prepare_for(self, cql: str, table: Table) -> Prepared:
+        """A prepared statement on a table; see `Table.named`."""
+        statement = self._by_table[cql, table] = self.prepare(table.named(cql))
+        return statement
 
     def prepare(self, cql: str) -> Prepared:
         """A prepared statement. `cql` has no values in it: each stands as `?`."""
@@ -92,7 +105,7 @@ class Connected:
             made: PreparedStatement = self.session.prepare(cql)
             # Every write has a stamp, so that nothing changes when it is sent again.
             made.is_idempotent = True
-            self._prepared[cql] = statement = Prepared(made)
+            self._prepared[cql] = statement = Prepared(made, len(made.routing_key_indexes or ()) > 1)
         return statement
 
 

@@ -5,11 +5,13 @@ Values are bound; the table's name and the columns that the feed declares are pu
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from attrs import frozen
+from attrs import define, frozen
+from cassandra.query import BoundStatement
 
 from streamfw_cassandra.running import Running
+from streamfw_cassandra.sessions import Prepared
 from streamfw_cassandra.tables import Table
 
 __all__ = ["Statements", "Template"]
@@ -40,19 +42,28 @@ MEMBERS: Final = (
 )
 
 
-class Template(NamedTuple):
+@define
+class Template:
     """A statement for any feed: what is bound before the owner, and after.
 
     :param size: bytes of its payload.
     """
 
-    statement: Any
+    statement: Prepared
     before: tuple[Any, ...]
     after: tuple[Any, ...]
     size: int = 0
+    _first: Any = None
 
     def of(self, owner: str) -> Any:
-        return self.statement.bind((*self.before, owner, *self.after))
+        """The statement for one feed. Only the first is bound as a whole: the others differ in the owner alone."""
+        if self._first is None:
+            self._first = self.statement.bind((*self.before, owner, *self.after))
+            return self._first
+        bound = BoundStatement(self._first.prepared_statement)
+        bound.values = [*self._first.values]
+        bound.values[len(self.before)] = owner.encode()
+        return bound
 
 
 @frozen

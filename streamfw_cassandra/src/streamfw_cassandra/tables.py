@@ -26,7 +26,7 @@ DIGEST: Final = 10
 RESERVED: Final = ("owner", "id", "added", "data", "in_group", "actor", "seen", "read")
 
 
-@frozen
+@frozen(eq=False)
 class Table:
     """One table.
 
@@ -80,24 +80,26 @@ class Tables:
     """The tables of one storage."""
 
     options: Options
-    _known: dict[str, Table] = field(factory=dict, init=False)
+    activities: Table = field(init=False)
+    """Activities by id. What `removed` says outlives them: its time is that of the removal."""
+    notes: Table = field(init=False)
+    """What is remembered of an entry for all feeds of a class, present and future."""
+    _timelines: dict[str, Table] = field(factory=dict, init=False)
+
+    @activities.default
+    def _activities(self) -> Table:
+        columns = {"namespace": "text", "id": "blob", "added": "boolean", "data": "blob", "removed": "boolean"}
+        return self._table(ACTIVITIES, ("namespace", "id"), columns, "activities", partition=2)
+
+    @notes.default
+    def _notes(self) -> Table:
+        columns = {"namespace": "text", "id": "blob", "removed": "boolean", "data": "blob"}
+        return self._table(NOTES, ("namespace", "id"), columns, "notes", partition=2)
 
     @property
     def shared(self) -> list[Table]:
         """Those that all feed classes have in common."""
         return [self.activities, self.notes]
-
-    @property
-    def activities(self) -> Table:
-        """Activities by id. What `removed` says outlives them: its time is that of the removal."""
-        columns = {"namespace": "text", "id": "blob", "added": "boolean", "data": "blob", "removed": "boolean"}
-        return self._table(ACTIVITIES, ("namespace", "id"), columns, "activities", partition=2)
-
-    @property
-    def notes(self) -> Table:
-        """What is remembered of an entry for all feeds of a class, present and future."""
-        columns = {"namespace": "text", "id": "blob", "removed": "boolean", "data": "blob"}
-        return self._table(NOTES, ("namespace", "id"), columns, "notes", partition=2)
 
     def timeline(self, spec: FeedSpec) -> Table:
         """The table of a feed class: a row for each entry.
@@ -105,7 +107,7 @@ class Tables:
         `added` is there when the entry was put, and the time of that cell is its stamp:
         an update alone makes no entry.
         """
-        table = self._known.get(spec.namespace)
+        table = self._timelines.get(spec.namespace)
         if table is None or table.own != tuple(spec.columns):
             columns = {"owner": "text", "id": "blob", "added": "boolean", "data": "blob"}
             if spec.kind != "flat":
@@ -115,7 +117,7 @@ class Tables:
             name = named or f"{_slug(spec.name)}_{digest_of(spec.namespace)[:DIGEST]}"
             mark = f"{spec.kind} {digest_of(spec.namespace)}"
             table = self._table(name, ("owner", "id"), columns, mark, own=tuple(spec.columns))
-            self._known[spec.namespace] = table
+            self._timelines[spec.namespace] = table
         return table
 
     def _table(
