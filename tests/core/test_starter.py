@@ -451,6 +451,7 @@ def test_no_bytes_do_more_than_fail_to_decode(data: bytes) -> None:
             st.binary() | st.none(),
             st.text() | st.none(),
             st.text() | st.none(),
+            columns=st.none(),
         ),
         st.integers(0, 2**64 - 1),
     )
