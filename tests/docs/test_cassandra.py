@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -32,6 +33,7 @@ from tests.services.cassandra import Cassandra
 PAGE = DOCS / "cassandra.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 KEYSPACE = "feeds"
+DISK = "STREAMFW_CASSANDRA_DISK"
 DRIVER = "cassandra.protocol"
 """Where the driver logs what nodes warn of."""
 PATIENT = "timeout=60&connect_timeout=60"
@@ -320,6 +322,7 @@ class WholeFeed(Feed):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.skipif(DISK not in os.environ, reason=f"takes minutes: {DISK}=1 measures the bytes of a row again")
 def test_bytes_on_disk_are_those_measured(start_cassandra: Callable[..., Cassandra]) -> None:
     measured = bytes_on_disk(start_cassandra(), feeds=100)
     shown = [float(row[1]) for row in _table("| a row of | bytes |")]
