@@ -37,8 +37,9 @@ class Running:
 
         :raises StorageError: Cassandra cannot be reached, or has no such table.
         """
-        known = self.sessions.connected().known(cql, table)
-        return known or self._lasting(lambda: self.sessions.connected().prepare_for(cql, table), what)
+        return self.sessions.known(cql, table) or self._lasting(
+            lambda: self.sessions.connected().prepare_for(cql, table), what
+        )
 
     def start(self, statements: Iterable[Any], profile: str) -> Callable[[], list[Rows | Exception]]:
         """Begin sending; what is returned waits for the answers: rows, or why there are none, in order."""

@@ -146,6 +146,11 @@ class Sessions:
                 self._connected = found = self._connect()
             return found
 
+    def known(self, cql: str, table: Table) -> Prepared | None:
+        """A statement that was prepared in the session of this process, if there is one."""
+        found = self._connected
+        return None if found is None or found.pid != os.getpid() else found.known(cql, table)
+
     def close(self) -> None:
         with self._lock:
             found, self._connected = self._connected, None
