@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import _state
 from streamfw_core.errors import NotFannedOut
 from streamfw_core.messages import Fanout, encode
 from streamfw_core.queues import FanoutPriority
@@ -25,13 +24,7 @@ from tests.services.redis import Server
 from tests.services.waiting import wait_for
 from tests.services.workers import Worker
 
-
-@pytest.fixture(autouse=True)
-def forget_apps_of_others() -> None:
-    """An app that another test of this process made would be taken for the program's own."""
-    _state._tls.current_app = _state.default_app = None
-    for app in [*_state._get_active_apps()]:
-        _state._deregister_app(app)
+pytestmark = pytest.mark.usefixtures("forget_apps_of_others")
 
 
 @pytest.fixture(scope="module")

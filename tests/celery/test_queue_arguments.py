@@ -28,6 +28,8 @@ from tests.services.redis import Server
 from tests.services.waiting import wait_for
 from tests.services.workers import Worker
 
+pytestmark = pytest.mark.usefixtures("forget_apps_of_others")
+
 QUORUM = {"x-queue-type": "quorum"}
 
 
