@@ -2,9 +2,9 @@
 
     python benchmarks/cassandra_growth.py [--adds N] [--runs N] [--at HOST:PORT] [--json OUT]
 
-100,000 activities are added to one feed of 100, a hundred at a time as a busy publisher's followers get them;
-then `feed[:25]` is timed in turn with that of a feed that has had a hundred only, as it is and after the node has written
-everything to its disk; and the rows are counted that are stored beyond the hundred that readers see.
+100,000 activities are added to one feed of 100, each in a call of its own;
+then `feed[:25]` is timed in turn with that of a feed that has had a hundred only,
+and it was counted meanwhile how many rows are stored beyond the hundred that readers see.
 """
 
 from __future__ import annotations
