@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
 import pytest
 from attrs import evolve
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile
+from cassandra import OperationTimedOut
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, ExecutionProfile, NoHostAvailable
 from streamfw_cassandra.storage import CassandraStorage, create
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage import Entry, FeedSpec, Query, Storage
@@ -70,14 +72,25 @@ def made_keyspace(server: Cassandra, *, replicas: int = 1) -> Iterator[str]:
     """An empty keyspace, as long as it is needed."""
     name = f"tests_{secrets.token_hex(6)}"
     kind = f"{{'class': 'SimpleStrategy', 'replication_factor': {replicas}}}"
-    with administering(server) as session:
-        session.execute(f"CREATE KEYSPACE {name} WITH replication = {kind}")
+    _administer(server, f"CREATE KEYSPACE IF NOT EXISTS {name} WITH replication = {kind}")
     try:
         yield name
     finally:
         # Another session: the server may have been killed and restarted meanwhile.
-        with administering(server) as session:
-            session.execute(f"DROP KEYSPACE {name}")
+        _administer(server, f"DROP KEYSPACE IF EXISTS {name}")
+
+
+def _administer(server: Cassandra, cql: str) -> None:
+    """Run a statement that may run twice. A node that has just come back may tell clients once more that others are away."""
+    for last in (False, False, True):
+        try:
+            with administering(server) as session:
+                session.execute(cql)
+            return
+        except (NoHostAvailable, OperationTimedOut):
+            if last:
+                raise
+            time.sleep(5)
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def group_of(key: str, head: bytes, rows: bytes, members: int, payloads: Sequenc
     header = Header.of(head)
     # Members are what most of a page consists of; Entry(...) takes half as long again.
     new, number = tuple.__new__, int.from_bytes
-    shown = [new(Entry, (number(id, "big"), stamp, None, key, None)) for id, stamp in _row.iter_unpack(rows)]
+    shown = [new(Entry, (number(id, "big"), stamp, None, key, None, None)) for id, stamp in _row.iter_unpack(rows)]
     shown.reverse()
     return Group(
         key=key,
