@@ -137,6 +137,20 @@ def test_an_old_entry_with_a_newer_stamp_comes_in_after_a_trim(trimming: Cassand
     assert shown(trimming, owner) == [6, 5, 1]
 
 
+def test_old_entries_with_newer_stamps_go_when_newer_entries_have_come(
+    trimming: CassandraStorage, session: Any, owner: str
+) -> None:
+    put(trimming, owner, *map(at, range(10)))
+    put(trimming, owner, at(3)._replace(stamp=at(11).stamp), at(1)._replace(stamp=at(12).stamp))
+    assert shown(trimming, owner) == [9, 8, 7, 6, 5]
+    assert stored(session, trimming, owner) == [9, 8, 7, 6, 5, 1]
+
+    for number in range(13, 20):
+        put(trimming, owner, at(number))
+
+    assert stored(session, trimming, owner) == shown(trimming, owner) == [19, 18, 17, 16, 15]
+
+
 def test_an_old_entry_that_arrives_late_after_a_trim_is_seen_only_where_there_is_room(
     trimming: CassandraStorage, owner: str
 ) -> None:

@@ -62,7 +62,7 @@ class Options:
     :param batch_bytes: how large it may become before. Nodes warn from 5 KiB and refuse from 50 KiB, unless they are told
         otherwise.
     :param slack: by how many entries a feed outgrows its length, in the mean, before what is too old is deleted; None: by its
-        length, 64 at least. Readers never see them.
+        length, 256 at least, or 64 where it is grouped. Readers never see them.
     :param tables: names of tables, by the name of the feed. The others are made from the feed's name and key format.
     :param gc_grace: seconds for which tables that are made keep tombstones; None: `tombstone_ttl`, and not less than that.
     :param tombstone_ttl: seconds for which removals are remembered.

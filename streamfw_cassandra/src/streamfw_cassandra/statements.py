@@ -36,7 +36,6 @@ PAGE_UP: Final = (
 )
 COUNT: Final = "SELECT COUNT(added) FROM {table} WHERE owner = ? AND id >= ? AND id <= ?"
 PRESENT: Final = "SELECT id, WRITETIME(added) FROM {table} WHERE owner = ? AND id IN ?"
-NEWEST_STAMP: Final = "SELECT MAX(WRITETIME(added)) FROM {table} WHERE owner = ? AND id < ?"
 MEMBERS: Final = (
     "SELECT id, WRITETIME(added), in_group, actor, WRITETIME(seen), WRITETIME(read), data FROM {table} WHERE owner = ?"
 )

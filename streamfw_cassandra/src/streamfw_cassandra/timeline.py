@@ -94,14 +94,15 @@ class Timeline:
     def excess(self) -> Reading[Any]:
         """The statement that deletes what no reader sees; None: there is nothing.
 
-        It has the newest stamp of what it deletes, so that whatever is put with a newer one, however old its id, stays.
+        It has the stamp of the newest entry that it deletes, so that whatever is put with a newer stamp, however old its id,
+        stays; what of that nobody sees goes when newer entries have taken that one's place.
         """
-        ids = yield from self.newest(self.spec.keep)
-        if len(ids) < self.spec.keep:
+        keep = self.spec.keep
+        rows = yield from self.entries(cql.IDS, 0, MAX_ID, keep + 1)
+        if len(rows) <= keep:
             return None
-        bound = pack_id(ids[-1])
-        [[(stamp,)]] = yield [self.statements(cql.NEWEST_STAMP).bind((self.owner, bound))]
-        return None if stamp is None else self.statements(cql.CUT).bind((stamp, self.owner, bound))
+        (bound, _), (_, stamp) = rows[keep - 1 :]
+        return self.statements(cql.CUT).bind((stamp, self.owner, bound))
 
     def counts(self, bounds: Sequence[tuple[int, int]]) -> Reading[list[int]]:
         """How many entries there are within each bounds, inclusive, whether readers see them or not."""

@@ -29,7 +29,10 @@ from streamfw_cassandra.values import pack_id
 
 __all__ = ["Writing"]
 
-SMALLEST_SLACK: Final = 64
+SMALLEST_SLACK: Final = 256
+"""To look costs as much as to write twenty rows, whatever it finds: so short feeds, which take little, are looked at rarely."""
+SMALLEST_SLACK_OF_GROUPS: Final = 64
+"""Readers of a grouped feed read what it does not show too."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +74,8 @@ class Writing:
 
     def outgrown(self, spec: FeedSpec, writes: Sequence[Write], failures: Mapping[str, Exception]) -> list[str]:
         """Feeds to look at for what no reader sees any more: each now and then, so that rows stay within bounds."""
-        slack = self.running.sessions.options.slack or max(SMALLEST_SLACK, spec.keep)
+        smallest = SMALLEST_SLACK if spec.kind == "flat" else SMALLEST_SLACK_OF_GROUPS
+        slack = self.running.sessions.options.slack or max(smallest, spec.keep)
         chosen = [
             owner
             for write in writes
