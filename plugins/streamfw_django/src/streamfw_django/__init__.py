@@ -1,0 +1,1 @@
+"""streamfw in Django: settings, checks, commands, models and templates."""

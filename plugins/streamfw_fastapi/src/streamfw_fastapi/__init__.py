@@ -1,0 +1,1 @@
+"""streamfw in FastAPI and other ASGI applications."""

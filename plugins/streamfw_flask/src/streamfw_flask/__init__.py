@@ -1,0 +1,1 @@
+"""streamfw in Flask: an extension."""
