@@ -71,7 +71,7 @@ class Manager:
     def __init__(self, *, streams: Streams | None = None, name: str | None = None) -> None:
         """A manager of an application.
 
-        :param streams: the application; by default the one that the settings describe, made at the first use.
+        :param streams: the application; by default the one that is the default when the manager is used.
         :param name: its name in messages, where it is not the class's.
         """
         if name is not None:
@@ -83,20 +83,21 @@ class Manager:
             )
         self.given_name = name
         self._streams = streams
-        self._registered = False
+        self._registered_with: Streams | None = None
 
     @property
     def streams(self) -> Streams:
-        """The application that this manager belongs to."""
-        if self._streams is None:
+        """The application that this manager belongs to; one without its own follows the default, see `default_streams`."""
+        streams = self._streams
+        if streams is None:
             from streamfw_core.streams import default_streams
 
-            self._streams = default_streams()
-        if not self._registered:
+            streams = default_streams()
+        if self._registered_with is not streams:
             self._check()
-            self._streams.register_manager(self)
-            self._registered = True
-        return self._streams
+            streams.register_manager(self)
+            self._registered_with = streams
+        return streams
 
     # --- to be overridden ---
 

@@ -1,14 +1,17 @@
 """The application object: settings, plugins, storages, managers and the task queue of one program.
 
 State lives here and nowhere else, so that tests and multi-tenant programs make their own.
-`default_streams()` makes one from the settings when the first feed or manager without its own is used.
+`default_streams()` makes one from the settings when the first feed or manager without its own is used;
+within `as_default()` of an application, that one is used instead.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Streams", "default_streams", "set_default_streams"]
+__all__ = ["Streams", "default_streams", "set_default_factory", "set_default_streams"]
 
 
 class Streams:
@@ -275,10 +278,27 @@ class Streams:
             outbox.send(self.queue, message, priority)
 
     def execute(self, message: bytes) -> None:
-        """Do what a task message asks for: what every worker calls. See `streamfw_core.fanout`."""
+        """Do what a task message asks for: what every worker calls. See `streamfw_core.fanout`.
+
+        What of the program is called meanwhile, such as `get_user_follower_ids`, finds this application as the default.
+        """
         from streamfw_core.fanout import execute
 
-        execute(self, message)
+        with self.as_default():
+            execute(self, message)
+
+    @contextmanager
+    def as_default(self) -> Iterator[Self]:
+        """Make this application the default one within a `with`, in this thread or task only.
+
+        Feeds and managers that have no application of their own use it, whatever the default of the process is:
+        so several applications are used side by side, one for each tenant for instance.
+        """
+        token = _active.set(self)
+        try:
+            yield self
+        finally:
+            _active.reset(token)
 
     def given_up(self, reason: str) -> None:
         """Tell the metrics that a task message was given up: what task queues call, once for each.
@@ -346,21 +366,39 @@ def _kind(name: str) -> Any:
     return Kind(name)
 
 
+_active: ContextVar[Streams | None] = ContextVar("streamfw_active", default=None)
 _default: Streams | None = None
+_make_default: Callable[[], Streams] = Streams
 _default_lock = threading.Lock()
 
 
 def default_streams() -> Streams:
-    """The application that feeds and managers without their own use, made from the settings at the first call."""
+    """The application that feeds and managers without their own use.
+
+    The one whose `as_default()` has been entered; else that of the process, made from the settings at the first call.
+    """
+    active = _active.get()
+    if active is not None:
+        return active
     global _default  # noqa: PLW0603  # the one piece of state outside an application: which one is the default
     with _default_lock:
         if _default is None:
-            _default = Streams()
+            _default = _make_default()
         return _default
 
 
 def set_default_streams(streams: Streams | None) -> None:
-    """Make an application the default one; None: the next use makes one from the settings again."""
+    """Make an application the default one of the process; None: the next use makes one from the settings again."""
     global _default  # noqa: PLW0603  # the one piece of state outside an application: which one is the default
     with _default_lock:
         _default = streams
+
+
+def set_default_factory(make: Callable[[], Streams] | None) -> None:
+    """Say what makes the default application when there is none; None: the settings alone do.
+
+    For frameworks that know more of a program than its settings say, such as which managers its apps have.
+    """
+    global _make_default  # noqa: PLW0603  # the same
+    with _default_lock:
+        _make_default = Streams if make is None else make
