@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from attrs import frozen
 
+from streamfw_core.streams import Streams
+
 if TYPE_CHECKING:
     from streamfw_core.settings import Settings
 
@@ -26,11 +28,13 @@ class Host:
 
     :param name: how people start it.
     :param settings: where the program's settings are found, when `--settings` does not say.
+    :param streams: makes the application of the program from its settings.
     :param arguments: those of the interpreter with which it starts the command line again.
     """
 
     name: str = "streamfw"
     settings: Callable[[], Settings] = _resolve
+    streams: Callable[[Settings], Streams] = Streams
     arguments: Sequence[str] = ("-m", "streamfw_core")
 
 

@@ -39,7 +39,7 @@ def of_program(reference: str | None) -> Iterator[Streams]:
     :raises SettingsError: with everything that is wrong.
     """
     see_current_folder()
-    with Streams(settings_of_program(reference)) as streams:
+    with host().streams(settings_of_program(reference)) as streams:
         set_default_streams(streams)
         try:
             yield streams
