@@ -387,11 +387,15 @@ def default_streams() -> Streams:
         return _default
 
 
-def set_default_streams(streams: Streams | None) -> None:
-    """Make an application the default one of the process; None: the next use makes one from the settings again."""
+def set_default_streams(streams: Streams | None) -> Streams | None:
+    """Make an application the default one of the process; None: the next use makes one from the settings again.
+
+    :returns: the one that was it before, if there was one.
+    """
     global _default  # noqa: PLW0603  # the one piece of state outside an application: which one is the default
     with _default_lock:
-        _default = streams
+        before, _default = _default, streams
+        return before
 
 
 def set_default_factory(make: Callable[[], Streams] | None) -> None:
