@@ -40,8 +40,8 @@ def of_program(reference: str | None) -> Iterator[Streams]:
     """
     see_current_folder()
     with host().streams(settings_of_program(reference)) as streams:
-        set_default_streams(streams)
+        before = set_default_streams(streams)
         try:
             yield streams
         finally:
-            set_default_streams(None)
+            set_default_streams(before)
