@@ -33,9 +33,11 @@ from streamfw_core.messages import (
     Message,
     Unfollow,
     activity_of,
+    carrier_of,
     decode,
     encode,
     feed_owners,
+    trace_of,
 )
 from streamfw_core.queues.retry import MessageFailed
 from streamfw_core.queues.sending import Sending
@@ -61,7 +63,7 @@ def execute(streams: Streams, data: bytes) -> None:
     """
     with _failing(data):
         message = decode(data)
-        with _executing(message) as task:
+        with _executing(message) as task, streams.reporting.executing(task, carrier_of(message)):
             _perform(streams.manager(message.manager), message)
             _executed(message, task)
 
@@ -81,7 +83,11 @@ def begin(streams: Streams, data: bytes) -> Callable[[], None]:
         return partial(_raise, failed)
 
     def end() -> None:
-        with _failing(data), _executing(message) as task:
+        with (
+            _failing(data),
+            _executing(message) as task,
+            streams.reporting.executing(task, carrier_of(message)),
+        ):
             rest()
             _executed(message, task)
 
@@ -164,12 +170,14 @@ def _fan_out(manager: Manager, message: Fanout) -> None:
 def _deliveries(manager: Manager, message: Fanout, chunk: list[Any]) -> Iterator[Deliver]:
     """One message per feed class."""
     owners = wire_followers(manager, message.source, chunk)
+    trace = trace_of(manager.streams.reporting.carrier())
     for feed_class in manager.feed_classes.values():
         yield Deliver(
             manager=message.manager,
             source=message.source,
             stamp=message.stamp,
             correlation_id=message.correlation_id,
+            trace=trace,
             operation=message.operation,
             items=message.items,
             feed=feed_class.name,

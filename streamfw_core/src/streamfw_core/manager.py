@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
 
 from streamfw_core import messages
 from streamfw_core.activity import Activity, DehydratedActivity
@@ -143,7 +146,6 @@ class Manager:
             Publishing it again is the remedy, and does nothing twice.
         """
         self._publish(user_id, [activity])
-        self.streams.metrics.on_activity_published()
 
     def remove_user_activity(self, user_id: Id, activity: Activity | DehydratedActivity | int) -> None:
         """Remove a published activity, given as such or by its id, everywhere.
@@ -151,6 +153,10 @@ class Manager:
         When this returns, no feed that keeps references shows it, and no feed takes it in any more, however late its
         fan-out arrives; feeds that keep payloads lose it with the fan-out. Publishing it anew works.
         """
+        with self._publishing("remove"):
+            self._remove(user_id, activity)
+
+    def _remove(self, user_id: Id, activity: Activity | DehydratedActivity | int) -> None:
         id, source = activity_id_of(activity), messages.wire_owner(user_id)
         own, stamp = self._own(), next_stamp()
         removal = Removal(id, stamp)
@@ -165,7 +171,7 @@ class Manager:
         self._tell_own(user_id, outcome, {})
         items = self._items(known) if known else [messages.Item(str(id))]
         self._enqueue(source, "remove", items, stamp)
-        self.streams.metrics.on_activity_removed()
+        self.streams.reporting.on_activity_removed()
         self.streams.notify("streamfw_activity_removed", manager=self, activities=[id])
 
     def update_user_activity(self, user_id: Id, activity: Activity) -> None:
@@ -179,6 +185,10 @@ class Manager:
         An update adds an activity to no feed; one of an activity that was removed before is not seen anywhere.
         """
         listed = _listed(activities, "update_user_activities() takes several activities", "update_user_activity()")
+        with self._publishing("update"):
+            self._update(user_id, listed)
+
+    def _update(self, user_id: Id, listed: list[Activity]) -> None:
         source, own = messages.wire_owner(user_id), self._own()
         encoded, items = self._encoded(listed), self._items(listed)
         stamp = next_stamp()
@@ -310,6 +320,11 @@ class Manager:
                 raise ManagerError(f"{name}.{attribute} must be a whole number of {least} or more, got {given(value)}")
 
     def _publish(self, user_id: Id, activities: list[Activity], *, fanout: bool = True) -> None:
+        with self._publishing("add"):
+            self._add(user_id, activities, fanout=fanout)
+        self.streams.reporting.on_activity_published(len(activities))
+
+    def _add(self, user_id: Id, activities: list[Activity], *, fanout: bool) -> None:
         # Everything that may be refused comes before the first write.
         if fanout:
             self._check_followers_known(user_id)
@@ -384,6 +399,7 @@ class Manager:
             items=items,
             stamp=stamp,
             correlation_id=new_correlation_id(),
+            trace=messages.trace_of(self.streams.reporting.carrier()),
         )
         try:
             self.streams.enqueue(messages.encode(message), FanoutPriority.HIGH)
@@ -402,7 +418,12 @@ class Manager:
     def _relate(self, message: messages.Follow | messages.Unfollow, async_: bool) -> None:
         if not message.targets:
             return
-        data = messages.encode(message)
+        with self._publishing(message.kind):
+            self._send(message, async_)
+
+    def _send(self, message: messages.Follow | messages.Unfollow, async_: bool) -> None:
+        trace = messages.trace_of(self.streams.reporting.carrier())
+        data = messages.encode(msgspec.structs.replace(message, trace=trace))
         if not async_:
             self.streams.execute(data)
             return
@@ -416,6 +437,9 @@ class Manager:
                 user_id=message.source,
                 queue=error.queue,
             ) from error
+
+    def _publishing(self, operation: str) -> AbstractContextManager[None]:
+        return self.streams.reporting.publishing(operation, self._message_name())
 
     def _message_name(self) -> str:
         """The name under which a worker finds this manager."""

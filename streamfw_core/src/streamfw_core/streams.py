@@ -69,6 +69,7 @@ class Streams:
         self._queue: TaskQueue | None = None
         self._outbox: Outbox | None = None
         self._metrics: Metrics | None = None
+        self._reporting: Metrics | None = None
 
     # --- what the settings describe ---
 
@@ -136,18 +137,29 @@ class Streams:
 
     @property
     def metrics(self) -> Metrics:
-        """Where counts and timings go."""
+        """Where counts and timings go: what the settings name, or several of them as one (`CompositeMetrics`)."""
         with self._lock:
             if self._metrics is None:
-                described = self.settings.metrics
-                if described is None:
-                    from streamfw_core.metrics import NoMetrics
+                from streamfw_core.metrics import CompositeMetrics, NoMetrics
 
-                    self._metrics = NoMetrics()
-                else:
-                    factory = self.plugins.load(_kind("metrics"), described.backend)
-                    self._metrics = factory(described.backend, described.options)
+                kind = _kind("metrics")
+                made: list[Metrics] = [
+                    self.plugins.load(kind, described.backend)(described.backend, described.options)
+                    for described in self.settings.metrics
+                ]
+                self._metrics = made[0] if len(made) == 1 else CompositeMetrics(made) if made else NoMetrics()
             return self._metrics
+
+    @property
+    def reporting(self) -> Metrics:
+        """The metrics as core tells them of its work: what they raise is logged, and reaches nobody."""
+        if self._reporting is None:
+            from streamfw_core.metrics import CompositeMetrics, NoMetrics
+
+            metrics = self.metrics
+            safe = type(metrics) in {CompositeMetrics, NoMetrics}
+            self._reporting = metrics if safe else CompositeMetrics([metrics])
+        return self._reporting
 
     # --- feeds ---
 
@@ -306,8 +318,8 @@ class Streams:
         What that raises is logged: the message is among the dead letters, and its queue must be done with it.
         """
         try:
-            self.metrics.on_dead_letter(mask_text(reason))
-        except Exception:
+            self.reporting.on_dead_letter(mask_text(reason))
+        except Exception:  # of metrics that cannot even be made
             logger.exception("the metrics were not told of a message that was given up")
 
     def notify(self, hook: str, **arguments: Any) -> None:
@@ -337,6 +349,8 @@ class Streams:
         finally:
             for storage in storages:
                 storage.close()
+            if self._reporting is not None:
+                self._reporting.close()
 
     def __enter__(self) -> Self:
         return self

@@ -224,8 +224,12 @@ class Binding:
             return Found([], None, 0)
         if type(self.metrics) is NoMetrics:
             return self._find(query, skip_broken)
-        with self.metrics.feed_reads_timer(self.feed_class):
-            found = self._find(query, skip_broken)
+        try:
+            with self.metrics.feed_reads_timer(self.feed_class):
+                found = self._find(query, skip_broken)
+        except DecodeError:
+            self.metrics.on_decode_error(self.feed_class, 1)
+            raise
         self.metrics.on_feed_read(self.feed_class, len(found.activities))
         if found.missing:
             self.metrics.on_hydration_miss(self.feed_class, len(found.missing))

@@ -178,6 +178,7 @@ class Settings:
     """Everything that can be set, with the defaults filled in.
 
     `default_storage` is the storage of feeds that name none; None when there are several and none stands out.
+    `metrics` has none or more: each is told.
     `tombstone_ttl` is how long a removal is remembered, in seconds.
     `origins` maps the path of every value to where it came from;
     `notes` are remarks for people, about settings that were found and not used.
@@ -187,7 +188,7 @@ class Settings:
     feeds: Mapping[str, FeedSettings] = attrs.field(factory=dict, converter=_frozen)
     managers: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen)
     task_queue: QueueSettings = attrs.field(factory=QueueSettings)
-    metrics: MetricsSettings | None = None
+    metrics: tuple[MetricsSettings, ...] = ()
     default_storage: str | None = None
     tombstone_ttl: float = TOMBSTONE_TTL
     origins: Mapping[str, str] = attrs.field(factory=dict, converter=Origins, repr=False, eq=False)
@@ -211,7 +212,7 @@ class Settings:
             "feeds": {name: _masked_feed(feed) for name, feed in self.feeds.items()},
             "managers": dict(self.managers),
             "task_queue": {**_masked_backend(self.task_queue), "outbox": self.task_queue.outbox},
-            "metrics": _masked_backend(self.metrics) if self.metrics is not None else None,
+            "metrics": _masked_metrics(self.metrics),
             "default_storage": self.default_storage,
             "tombstone_ttl": self.tombstone_ttl,
         }
@@ -219,6 +220,12 @@ class Settings:
 
 def _masked_backend(settings: StorageSettings | QueueSettings | MetricsSettings) -> dict[str, Plain]:
     return {"backend": mask_text(settings.backend), "options": mask(settings.options)}
+
+
+def _masked_metrics(metrics: tuple[MetricsSettings, ...]) -> Plain:
+    """As they are usually written: nothing, one, or several by their number."""
+    masked = [_masked_backend(one) for one in metrics]
+    return None if not masked else masked[0] if len(masked) == 1 else {str(n): one for n, one in enumerate(masked)}
 
 
 def _masked_feed(feed: FeedSettings) -> Plain:

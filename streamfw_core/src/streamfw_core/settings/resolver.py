@@ -130,7 +130,7 @@ class _Resolution:
     def _storage(self, path: str, name: str, value: object) -> StorageSettings | None:
         if isinstance(value, str):
             return self._storage_text(path, name, value)
-        parts = self._backend(path, value, Kind.STORAGE, _STORAGE_EXAMPLE)
+        parts = self._backend(path, value, Kind.STORAGE, _STORAGE_EXAMPLE, wanted="a URL, a name or a mapping")
         return StorageSettings(name, *parts) if parts is not None else None
 
     def _storage_text(self, path: str, name: str, value: str) -> StorageSettings | None:
@@ -264,13 +264,21 @@ class _Resolution:
         parts = self._backend("task_queue", value, Kind.TASK_QUEUE, example)
         return QueueSettings(*parts, outbox) if parts is not None else QueueSettings()
 
-    def _metrics(self) -> MetricsSettings | None:
+    def _metrics(self) -> tuple[MetricsSettings, ...]:
         value = self._raw.get("metrics")
         if value is None:
             self._report.default("metrics")
-            return None
-        parts = self._backend("metrics", value, Kind.METRICS, "{'backend': 'mymetrics', 'options': {...}}")
-        return MetricsSettings(*parts) if parts is not None else None
+            return ()
+        self._report.given("metrics")
+        several = [*value] if isinstance(value, list | tuple) else [value]
+        # One alone has the same path in a list as without.
+        paths = ["metrics"] if len(several) == 1 else [f"metrics.{number}" for number in range(len(several))]
+        example, wanted = "{'backend': 'mymetrics', 'options': {...}}", "a name, a mapping or a list of these"
+        parts = [
+            self._backend(path, one, Kind.METRICS, example, wanted=wanted)
+            for path, one in zip(paths, several, strict=True)
+        ]
+        return tuple(MetricsSettings(*part) for part in parts if part is not None)
 
     def _default_storage(self) -> str | None:
         path = "default_storage"
@@ -321,11 +329,12 @@ class _Resolution:
         self._report.problem(path, message, "such as 'user_feed'")
         return False
 
-    def _backend(self, path: str, value: object, kind: Kind, example: str) -> tuple[str, FrozenMapping[object]] | None:
+    def _backend(
+        self, path: str, value: object, kind: Kind, example: str, *, wanted: str = "a name or a mapping"
+    ) -> tuple[str, FrozenMapping[object]] | None:
         """Name and options of a backend, given as its name alone or as a mapping of both."""
         if isinstance(value, str):
             value = {"backend": value}
-        wanted = "a URL, a name or a mapping" if kind is Kind.STORAGE else "a name or a mapping"
         raw = self._report.mapping(path, value, example, wanted=wanted)
         if raw is None:
             return None
