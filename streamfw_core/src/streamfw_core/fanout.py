@@ -40,7 +40,7 @@ from streamfw_core.messages import (
     trace_of,
 )
 from streamfw_core.queues.retry import MessageFailed
-from streamfw_core.queues.sending import Sending
+from streamfw_core.queues.sending import Sending, enqueue
 from streamfw_core.queues.tasks import Task, executing
 from streamfw_core.storage.protocol import Change, Entry, Outcome, Query, Removal, Scope, Write
 
@@ -160,7 +160,7 @@ def _fan_out(manager: Manager, message: Fanout) -> None:
                 break
             message = msgspec.structs.replace(message, cursor=page.next)
             if manager.streams.queue.scope is Scope.SHARED:
-                manager.streams.queue.enqueue(encode(message), page.most_urgent)
+                enqueue(manager.streams.queue, encode(message), page.most_urgent)
                 break
     failed = sending.failed
     if failed:

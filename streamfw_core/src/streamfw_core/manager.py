@@ -32,6 +32,7 @@ from streamfw_core.queues.tasks import new_correlation_id
 from streamfw_core.storage.protocol import Outcome, Removal, Write
 
 if TYPE_CHECKING:
+    from streamfw_core.aio.managers import AioManager
     from streamfw_core.serializers import Serializer
     from streamfw_core.streams import Streams
 
@@ -101,6 +102,13 @@ class Manager:
             streams.register_manager(self)
             self._registered_with = streams
         return streams
+
+    @property
+    def aio(self) -> AioManager:
+        """The methods of this manager for event loops: `await manager.aio.add_user_activity(...)`."""
+        from streamfw_core.aio.managers import AioManager
+
+        return AioManager(self)
 
     # --- to be overridden ---
 

@@ -25,6 +25,7 @@ from streamfw_core.storage.protocol import FeedSpec, SchemaStorage, Storage
 
 if TYPE_CHECKING:
     from streamfw_core.activity import Activity
+    from streamfw_core.aio.applications import AioStreams
     from streamfw_core.manager import Manager
     from streamfw_core.metrics import Metrics
     from streamfw_core.outbox import Outbox
@@ -285,12 +286,14 @@ class Streams:
         """
         outbox = self.outbox
         if outbox is None:
-            self.queue.enqueue(message, priority)
+            enqueue(self.queue, message, priority)
         else:
             outbox.send(self.queue, message, priority)
 
     def execute(self, message: bytes) -> None:
         """Do what a task message asks for: what every worker calls. See `streamfw_core.fanout`.
+        from streamfw_core.queues.sending import enqueue
+
 
         What of the program is called meanwhile, such as `get_user_follower_ids`, finds this application as the default.
         """
@@ -360,6 +363,13 @@ class Streams:
 
 
 def _import_manager(name: str, path: str) -> Any:
+    @property
+    def aio(self) -> AioStreams:
+        """What an event loop awaits: `async with Streams(settings).aio as streams`."""
+        from streamfw_core.aio.applications import AioStreams
+
+        return AioStreams(self)
+
     """The class of a manager that the settings list.
 
     :raises ManagerNotFound: it cannot be imported.

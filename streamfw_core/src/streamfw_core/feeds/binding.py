@@ -64,6 +64,11 @@ class Binding:
         one_by_one = partial(_loads_each, self.serializer)
         object.__setattr__(self, "_decode_all", getattr(self.serializer, "loads_all", one_by_one))
 
+    @property
+    def waits(self) -> bool:
+        """Whether these feeds can wait on an event loop for their storages, instead of blocking it."""
+        return self.timelines.capabilities.aio and (self.activities is None or self.activities.capabilities.aio)
+
     # --- writing ---
 
     def encode(self, activities: Iterable[Activity]) -> list[tuple[Activity, bytes]]:
