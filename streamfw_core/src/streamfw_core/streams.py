@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+CANARY = "streamfw.canary"
+"""What the names of the managers begin with that `streamfw doctor` publishes through."""
+
 __all__ = ["Streams", "default_streams", "set_default_factory", "set_default_streams"]
 
 
@@ -239,6 +242,11 @@ class Streams:
             manager = self._managers.get(name)
             if manager is None:
                 path = self.settings.managers.get(name)
+                if path is None and name.startswith(CANARY):
+                    from streamfw_core.doctor.canary import canary_of
+
+                    manager = self._managers[name] = canary_of(self, name)
+                    return manager
                 if path is None:
                     known = ", ".join(sorted({*self._managers, *self.settings.managers})) or "none"
                     raise ManagerNotFound(

@@ -35,6 +35,7 @@ class _Commands(click.Group):
 
     homes: ClassVar[Mapping[str, str]] = {
         "demo": "streamfw_core.cli.demo:demo",
+        "doctor": "streamfw_core.cli.doctor:doctor",
         "plugins": "streamfw_core.cli.plugins:plugins",
         "queue": "streamfw_core.cli.queue:queue",
         "replay": "streamfw_core.cli.replay.command:replay",
