@@ -96,7 +96,7 @@ def _enter(app: Flask, **_: Any) -> None:
     _entered.set((*_entered.get(), active))
 
 
-def _leave(app: Flask, **_: Any) -> None:
+def _leave(_app: Flask, **_: Any) -> None:
     *outer, active = _entered.get()
     _entered.set((*outer,))
     active.close()

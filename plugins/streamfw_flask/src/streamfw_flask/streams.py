@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import attrs
-from flask import Flask, current_app
+from flask import Flask, current_app, has_app_context
 from streamfw_core.settings import Settings, resolve
 from streamfw_core.streams import Streams
 
@@ -36,7 +36,7 @@ class AppStreams(Streams):
 
     def _context(self) -> AbstractContextManager[object]:
         # What is executed in the middle of a request is part of it, and sees the same session of the database.
-        if current_app and current_app._get_current_object() is self._app:  # type: ignore[attr-defined]  # noqa: SLF001
+        if has_app_context() and current_app._get_current_object() is self._app:  # type: ignore[attr-defined]  # noqa: SLF001
             return nullcontext()
         return self._app.app_context()
 
