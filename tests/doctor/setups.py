@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,18 +39,20 @@ ALL = tuple(FanoutPriority)
 class Setup:
     """Settings, and what else a test puts in.
 
-    :param now: how far this machine's clock is ahead of what it says.
+    :param plugins: those that are installed.
+    :param environ: the variables that say which of them are used.
+    :param ahead: seconds that this machine's clock is ahead of what it was.
+    :param timeout: seconds for a canary.
     """
 
     settings: dict[str, Any]
     plugins: list[EntryPoint] = field(factory=lambda: [*OURS])
+    environ: dict[str, str] = field(factory=dict)
     ahead: float = 0.0
     timeout: float = 20.0
 
     def findings(self, **options: Any) -> list[Finding]:
-        import time
-
-        plugins = Plugins(entry_points=self.plugins, environ={})
+        plugins = Plugins(entry_points=self.plugins, environ=self.environ)
         try:
             streams = Streams(self.settings, plugins=plugins)
         except ValueError:
@@ -59,7 +62,7 @@ class Setup:
 
     @contextmanager
     def streams(self) -> Iterator[Streams]:
-        with Streams(self.settings, plugins=Plugins(entry_points=self.plugins, environ={})) as made:
+        with Streams(self.settings, plugins=Plugins(entry_points=self.plugins, environ=self.environ)) as made:
             yield made
 
     @property

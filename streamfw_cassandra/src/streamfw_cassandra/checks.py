@@ -68,5 +68,7 @@ def _version(said: str, where: str) -> Finding:
         return failure(where, VERSION, f"it is Cassandra {said}, and {oldest} or newer is needed", "upgrade the node")
     if numbers[:1] > NEWEST:
         message = f"it is Cassandra {said}, which this release was not tested with"
-        return warning(where, VERSION, message, "see whether there is a newer release: python -m pip index versions streamfw")
+        return warning(
+            where, VERSION, message, "see whether there is a newer release: python -m pip index versions streamfw"
+        )
     return ok(where, VERSION, f"it is Cassandra {said}")

@@ -126,7 +126,9 @@ def _of_redis(line: Line, where: str, now: Now) -> Iterator[Finding]:
     policy, what = memory.get("maxmemory_policy", "noeviction"), "maxmemory-policy"
     if memory.get("maxmemory") and policy.startswith("allkeys"):
         message = f"maxmemory-policy is {policy!r}, so a full broker deletes messages. Set it to 'noeviction'"
-        yield failure(where, what, message, "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf")
+        yield failure(
+            where, what, message, "redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf"
+        )
     else:
         yield ok(where, what, "it does not evict messages")
 

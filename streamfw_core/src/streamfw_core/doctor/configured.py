@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from streamfw_core.settings import Settings
     from streamfw_core.streams import Streams
 
-__all__ = ["examine_feeds", "examine_plugins", "examine_settings", "feed_classes_of", "managers_of", "problems_of", "said"]
+__all__ = [
+    "examine_feeds",
+    "examine_plugins",
+    "examine_settings",
+    "feed_classes_of",
+    "managers_of",
+    "problems_of",
+    "said",
+]
 
 _SHOW_PLUGINS = "streamfw plugins"
 _SHOW_SETTINGS = "streamfw settings"
@@ -62,7 +70,9 @@ def examine_settings(settings: Settings) -> Iterator[Finding]:
     """What was found and is not used."""
     for note in settings.notes:
         yield warning("settings", SETTINGS, note, _SHOW_SETTINGS)
-    yield ok("settings", SETTINGS, f"{_counted(len(settings.storages), 'storage')}, {_counted(len(settings.feeds), 'feed')}")
+    yield ok(
+        "settings", SETTINGS, f"{_counted(len(settings.storages), 'storage')}, {_counted(len(settings.feeds), 'feed')}"
+    )
 
 
 def managers_of(streams: Streams) -> Iterator[tuple[str, Manager | Exception]]:
@@ -97,7 +107,9 @@ def examine_feeds(streams: Streams) -> Iterator[Finding]:
     if failed:
         return
     yield from _unknown_feeds(streams.settings.feeds, names)
-    yield ok("managers", FEEDS, f"{_counted(len(streams.settings.managers), 'manager')} with {_counted(len(names), 'feed')}")
+    yield ok(
+        "managers", FEEDS, f"{_counted(len(streams.settings.managers), 'manager')} with {_counted(len(names), 'feed')}"
+    )
 
 
 def _no_managers(streams: Streams) -> Iterator[Finding]:

@@ -71,7 +71,9 @@ def diagnose(
         if not canary:
             return
         if failed & NEEDED:
-            yield warning("canary", "canary", "it was not published, as what it needs is not there", "mend the failures above")
+            yield warning(
+                "canary", "canary", "it was not published, as what it needs is not there", "mend the failures above"
+            )
             return
         yield from map(masked, examine_canaries(streams, timeout, prepare=prepare))
 

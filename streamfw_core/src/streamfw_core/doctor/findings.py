@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
-__all__ = ["CLOCK", "NEEDED", "REACHABLE", "Examined", "Finding", "Level", "Now", "compare_clocks", "failure", "ok", "warning"]
+__all__ = [
+    "CLOCK",
+    "NEEDED",
+    "REACHABLE",
+    "Examined",
+    "Finding",
+    "Level",
+    "Now",
+    "compare_clocks",
+    "failure",
+    "ok",
+    "warning",
+]
 
 CLOCK: Final = "clock"
 FEEDS: Final = "feeds"

@@ -83,7 +83,9 @@ class _Flight:
                 yield self._lost(missing)
             else:
                 storages = ", ".join(map(repr, self.manager.feed_classes))
-                yield ok(self.where, WHAT, f"it arrived at {storages} by {', '.join(FanoutPriority)} within {took:.2f} s")
+                yield ok(
+                    self.where, WHAT, f"it arrived at {storages} by {', '.join(FanoutPriority)} within {took:.2f} s"
+                )
         except Exception as error:  # noqa: BLE001 - whatever is in its way
             yield failure(self.where, WHAT, f"it was not published or not read: {said(error)}", "see the message")
         finally:
