@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 from attrs.validators import gt, instance_of
@@ -190,7 +190,7 @@ class MemoryStorage:
             self._timelines.pop(namespace, None)
             self._records.pop(namespace, None)
 
-    def examine(self, now: Now) -> list[Finding]:
+    def examine(self, now: Now) -> Iterable[Finding]:
         """See `streamfw_core.doctor.Examined`."""
         return [ok(f"storage {self.name!r}", REACHABLE, "it is in this process, which takes it along when it ends")]
 
