@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Self
 
-import httpx
+import httpx2
 from streamfw_core.feeds import FeedPage
 
 from streamfw_core import Activity, Feed, Love, NotificationFeed, UserBaseFeed
@@ -64,7 +64,7 @@ class Visitor:
     """Somebody who uses the network through its server."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=30)
+        self._client = httpx2.Client(base_url=url, timeout=30)
         self.name = f"visitor-{uuid.uuid4().hex[:8]}"
 
     def __enter__(self) -> Self:
