@@ -360,8 +360,8 @@ class Streams:
         finally:
             for storage in storages:
                 storage.close()
-            if self._reporting is not None:
-                self._reporting.close()
+            if self._metrics is not None:
+                self.reporting.close()
 
     def __enter__(self) -> Self:
         return self

@@ -50,6 +50,27 @@ class CompositeMetrics(Metrics):
         timers = self._read_timers
         return _Around(timers, (feed_class,), self._failed) if timers else NOTHING
 
+    def reads_noted(self, feed_class: type[Feed]) -> Callable[[int, float], None] | None:
+        listening = [
+            backend
+            for backend in self.backends
+            if self._listens(backend, "feed_reads_timer") or self._listens(backend, "on_feed_read")
+        ]
+        noting = [(backend, self._noting(backend, feed_class)) for backend in listening]
+        # All or none: what one of them does with a timer takes a timer.
+        if not noting or any(note is None for _, note in noting):
+            return None
+        failed, noted = self._failed, tuple((note, backend.reads_noted) for backend, note in noting if note is not None)
+
+        def tell(activities_count: int, seconds: float) -> None:
+            for note, whose in noted:
+                try:
+                    note(activities_count, seconds)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the read was made
+                    failed(whose, error)
+
+        return tell
+
     # --- counts ---
 
     def on_feed_read(self, feed_class: type[Feed], activities_count: int) -> None:
@@ -111,10 +132,22 @@ class CompositeMetrics(Metrics):
     # --- inside ---
 
     def _listening(self, name: str) -> list[Callable[..., Any]]:
-        """What a method does in the backends that do not leave it as it is."""
-        methods = [getattr(backend, name, None) for backend in self.backends]
-        nothing = getattr(Metrics, name)
-        return [method for method in methods if method is not None and getattr(method, "__func__", None) is not nothing]
+        """A method of the backends that do not leave it as it is."""
+        return [getattr(backend, name) for backend in self.backends if self._listens(backend, name)]
+
+    @staticmethod
+    def _listens(backend: Metrics, name: str) -> bool:
+        method = getattr(backend, name, None)
+        return method is not None and getattr(method, "__func__", None) is not getattr(Metrics, name)
+
+    def _noting(self, backend: Metrics, feed_class: type[Feed]) -> Callable[[int, float], None] | None:
+        if not self._listens(backend, "reads_noted"):
+            return None
+        try:
+            return backend.reads_noted(feed_class)
+        except Exception as error:  # noqa: BLE001 - it may still have its timer
+            self._failed(backend.reads_noted, error)
+            return None
 
     def _tell(self, name: str, *arguments: Any) -> None:
         for tell in self._listeners[name]:

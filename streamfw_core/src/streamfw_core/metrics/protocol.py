@@ -6,7 +6,7 @@ What a method raises is logged and reaches nobody: see `streamfw_core.metrics.Co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -47,6 +47,14 @@ class Metrics:
     def feed_reads_timer(self, feed_class: type[Feed]) -> AbstractContextManager[None]:
         """Around the reading of one slice or page, hydration and decoding included."""
         return NOTHING
+
+    def reads_noted(self, feed_class: type[Feed]) -> Callable[[int, float], None] | None:
+        """What is told of each read instead of `feed_reads_timer` and `on_feed_read`: how many activities, how many seconds.
+
+        For backends that need to know no more: it is asked for once for each feed class, and costs a fraction of them.
+        None: they are called.
+        """
+        return None
 
     # --- counts ---
 
