@@ -31,6 +31,7 @@ from streamfw_core.settings.model import (
     Unset,
 )
 from streamfw_core.settings.report import Report, describe, quote_name
+from streamfw_core.settings.schema import keys_of
 from streamfw_core.settings.sources import KEYS, NAME, find_source
 
 __all__ = ["resolve"]
@@ -40,7 +41,8 @@ DEFAULT_ALIAS: Final = "default"
 _ALIAS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 _BACKEND_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*\Z")
-_FEED_KEYS: Final = ("timeline", "activities", "serializer", "aggregator", "time_zone", "max_length")
+_FEED_KEYS: Final = keys_of(FeedSettings)
+_BACKEND_KEYS: Final = keys_of(StorageSettings)
 
 # Thirty thousand years, in seconds: more than any clock counts.
 _FOREVER: Final = 1e12
@@ -350,8 +352,8 @@ class _Resolution:
 
     def _backend_keys(self, path: str, raw: Mapping[str, object]) -> None:
         for key in raw:
-            if key not in {"backend", "options"}:
-                hint = did_you_mean(key, ("backend", "options"))
+            if key not in _BACKEND_KEYS:
+                hint = did_you_mean(key, _BACKEND_KEYS)
                 hint = hint or f"what belongs to the backend goes into 'options': {{{key!r}: ...}}"
                 self._report.problem(f"{path}.{key}", "unknown key", hint)
 
