@@ -159,6 +159,12 @@ def test_a_storage_that_is_away_is_in_the_log_and_not_in_the_answer(caplog: pyte
     assert "GET /of/ada: storage 'default'" in caplog.text
 
 
+def test_an_app_that_has_started_is_not_changed_in_vain(client: TestClient) -> None:
+    client.get("/pins", headers=ADA)
+    with pytest.raises(errors.ArgumentError, match="call it where the app is made"):
+        answer_errors(app)
+
+
 def test_other_errors_stay_errors(client: TestClient) -> None:
     @app.get("/wrong")
     def wrong(pins: MyPins) -> Any:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from streamfw_core.errors import (
     ActivityNotFound,
+    ArgumentError,
     CursorError,
     IdError,
     NotInFeed,
@@ -41,7 +42,11 @@ def answer_errors(app: Starlette) -> None:
     """Have an app of FastAPI or Starlette answer the errors in `STATUS_OF` with their status, and `{"detail": ...}`.
 
     A client is told what it did wrong, and only that a server is away; the log has the rest.
+
+    :raises ArgumentError: the app has started, and would take no notice.
     """
+    if app.middleware_stack is not None:
+        raise ArgumentError("answer_errors() was called for an app that has started: call it where the app is made")
     for error, status in STATUS_OF.items():
         app.add_exception_handler(error, _answer_with(status))
 
