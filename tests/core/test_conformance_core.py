@@ -1,6 +1,6 @@
 """Core's own backends against the conformance kit."""
 
-from streamfw_core.metrics import Metrics, NoMetrics
+from streamfw_core.metrics import CompositeMetrics, Metrics, NoMetrics
 from streamfw_core.queues import TaskQueue
 from streamfw_core.queues.inline import InlineQueue
 from streamfw_core.queues.threads import ThreadsQueue
@@ -8,6 +8,7 @@ from streamfw_core.serializers import JsonSerializer, MsgpackSerializer, Seriali
 from streamfw_core.testing import MetricsContract, SerializerContract, TaskQueueContract
 
 from streamfw_core import Activity
+from tests.core.noting import Noting
 
 AT_ONCE = {"attempts": 3, "pause": 0.0}
 
@@ -40,3 +41,8 @@ class TestThreads(TaskQueueContract):
 class TestNoMetrics(MetricsContract):
     def make_metrics(self) -> Metrics:
         return NoMetrics()
+
+
+class TestSeveralMetrics(MetricsContract):
+    def make_metrics(self) -> Metrics:
+        return CompositeMetrics([Noting(), NoMetrics(), Noting()])

@@ -122,5 +122,11 @@ def test_without_passwords() -> None:
 def test_what_metrics_raise_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     streams_on("inline").given_up("spiteful")
 
-    assert "the metrics were not told" in caplog.text
+    assert "failed in on_dead_letter()" in caplog.text
     assert "the server of the metrics is away" in caplog.text
+
+
+def test_that_metrics_cannot_be_made_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    Streams({"metrics": "no_such_module:Metrics"}).given_up("OSError: away")
+
+    assert "the metrics were not told" in caplog.text

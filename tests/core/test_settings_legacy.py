@@ -95,7 +95,7 @@ def test_a_server_of_the_same_name_keeps_it() -> None:
 def test_metrics_classes(path: str, metrics: MetricsSettings | None) -> None:
     old = {"STREAM_METRIC_CLASS": path, "STREAM_METRICS_OPTIONS": {"host": "m"}}
     settings = resolve(old, environ={})
-    assert settings.metrics == metrics
+    assert settings.metrics == (() if metrics is None else (metrics,))
     if metrics is None:
         assert "STREAM_METRICS_OPTIONS has no effect: no metrics class uses it." in settings.notes
     else:

@@ -67,7 +67,7 @@ def test_the_example_of_the_documentation() -> None:
     }
     assert settings.managers == {"pins": "myapp.feeds:PinManager"}
     assert settings.task_queue == QueueSettings("celery", {"queue": "feeds"})
-    assert settings.metrics == MetricsSettings("statsd", {"host": "metrics.local"})
+    assert settings.metrics == (MetricsSettings("statsd", {"host": "metrics.local"}),)
     assert settings.tombstone_ttl == 10 * 24 * 60 * 60
 
 
@@ -83,7 +83,7 @@ def test_without_storages_there_is_the_default(source: object) -> None:
     assert settings.storages == {"default": StorageSettings("default", "memory")}
     assert settings.default_storage == "default"
     assert settings.task_queue == QueueSettings("inline")
-    assert settings.metrics is None
+    assert settings.metrics == ()
     assert settings.origin("storages.default.backend") == "default"
 
 
@@ -315,10 +315,22 @@ WRONG: list[tuple[str, object, str, str]] = [
         "must be the name of a backend, is a URL (put the URL into 'options': {'url': ...})",
     ),
     (
-        "metrics is a list",
-        {"metrics": []},
+        "metrics is a number",
+        {"metrics": 8125},
         "metrics",
-        "must be a name or a mapping, is a list (such as {'backend': 'mymetrics', 'options': {...}})",
+        "must be a name, a mapping or a list of these, is an int (such as {'backend': 'mymetrics', 'options': {...}})",
+    ),
+    (
+        "one of several metrics is a list",
+        {"metrics": ["none", ["none"]]},
+        "metrics.1",
+        "must be a name, a mapping or a list of these, is a list (such as {'backend': 'mymetrics', 'options': {...}})",
+    ),
+    (
+        "one of several metrics has no name",
+        {"metrics": ["none", {"options": {}}]},
+        "metrics.1.backend",
+        "is missing (such as {'backend': 'mymetrics', 'options': {...}})",
     ),
     (
         "default of no such name",

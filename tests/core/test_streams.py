@@ -15,7 +15,16 @@ from streamfw_core.queues.inline import InlineQueue
 from streamfw_core.storage import Scope
 
 import streamfw_core
-from streamfw_core import Activity, Feed, Streams, UserBaseFeed, default_streams, set_default_streams
+from streamfw_core import (
+    Activity,
+    FanoutPriority,
+    Feed,
+    Manager,
+    Streams,
+    UserBaseFeed,
+    default_streams,
+    set_default_streams,
+)
 from tests.core.world import HomeFeed, InlineFeed, activity
 
 
@@ -39,6 +48,59 @@ def test_the_default_application_is_the_one_that_was_set() -> None:
     set_default_streams(streams)
     HomeFeed(13).add(activity(1))
     assert HomeFeed(13, streams=streams)[:] == [activity(1)]
+
+
+@pytest.mark.usefixtures("fresh_default")
+def test_applications_are_used_side_by_side() -> None:
+    manager = FollowedByTwo()  # without an application of its own, as programs have them at the top of a module
+    tenants = [Streams({}) for _ in range(2)]
+    for number, tenant in enumerate(tenants):
+        with tenant.as_default():
+            assert default_streams() is tenant
+            manager.add_user_activity(1, activity(number))
+    assert [HomeFeed(2, streams=tenant)[:] for tenant in tenants] == [[activity(0)], [activity(1)]]
+    assert HomeFeed(2)[:] == []
+
+
+@pytest.mark.usefixtures("fresh_default")
+def test_a_message_is_executed_with_its_application_as_the_default_one() -> None:
+    tenants = [Streams({"task_queue": {"backend": "threads", "options": {"workers": 2}}}) for _ in range(2)]
+    manager = FollowedByTwo()
+    try:
+        for tenant in tenants:
+            with tenant.as_default():
+                manager.add_user_activity(1, activity(1))
+            tenant.drain()
+        assert manager.asked_by == tenants
+    finally:
+        for tenant in tenants:
+            tenant.close()
+
+
+@pytest.mark.usefixtures("fresh_default")
+def test_an_application_is_the_default_one_of_its_own_thread_only() -> None:
+    seen: list[Streams] = []
+    with Streams({}).as_default() as outer, Streams({}).as_default() as inner:
+        thread = threading.Thread(target=lambda: seen.append(default_streams()))
+        thread.start()
+        thread.join()
+        assert default_streams() is inner
+    assert seen[0] not in {outer, inner}
+    assert default_streams() is seen[0]
+
+
+class FollowedByTwo(Manager):
+    """Everybody is followed by 2, and it is noted who asked."""
+
+    feed_classes: ClassVar = {"home": HomeFeed}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_by: list[Streams] = []
+
+    def get_user_follower_ids(self, user_id: object) -> dict[FanoutPriority, list[int]]:
+        self.asked_by.append(default_streams())
+        return {FanoutPriority.HIGH: [2]}
 
 
 def test_the_settings_override_the_class() -> None:

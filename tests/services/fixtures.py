@@ -23,9 +23,11 @@ from tests.services.cassandra import Cassandra
 from tests.services.certificates import Certificate, can_certify, certificate
 from tests.services.cluster import Cluster
 from tests.services.jars import CassandraJars, CassandraMissing, find_cassandra
+from tests.services.npm import StatsdMissing, StatsdProgram, find_statsd
 from tests.services.rabbitmq import RabbitBinary, RabbitMQ, find_rabbitmq
 from tests.services.redis import Server
 from tests.services.sentinel import Watched
+from tests.services.statsd import Statsd
 from tests.services.workers import Worker
 
 __all__ = [
@@ -49,7 +51,9 @@ __all__ = [
     "start_rabbitmq",
     "start_redis",
     "start_sentinels",
+    "start_statsd",
     "start_worker",
+    "statsd_program",
 ]
 
 Service = TypeVar("Service", bound=AbstractContextManager[Any])
@@ -268,6 +272,22 @@ def start_cassandra(cassandra_jars: CassandraJars) -> Iterator[Callable[..., Cas
     """Starts a Cassandra of the test's own, of one node within some seconds; takes the options of `Cassandra`."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Cassandra(cassandra_jars, **options))
+
+
+@pytest.fixture(scope="session")
+def statsd_program() -> StatsdProgram:
+    """What starts a statsd; fetched before, or now."""
+    try:
+        return find_statsd()
+    except StatsdMissing as missing:
+        unavailable(str(missing))
+
+
+@pytest.fixture
+def start_statsd(statsd_program: StatsdProgram) -> Iterator[Callable[[], Statsd]]:
+    """Starts a statsd of the test's own."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(Statsd(statsd_program))
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def _java_version(java: Path) -> int | None:
 
 
 def _fetched(version: str) -> Path:
-    cache = Path(os.environ.get(CACHE) or Path.home() / ".cache" / "streamfw-tests").absolute()
+    cache = cache_folder()
     folder = cache / f"cassandra-{version}"
     if folder.is_dir():
         return folder
@@ -122,7 +122,7 @@ def _fetched(version: str) -> Path:
     if maven is None:
         raise CassandraMissing(f"Cassandra {version} is not in {cache}, and no mvn on PATH can fetch it: install maven")
     cache.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.with_suffix(f"{folder.suffix}.lock")):
+    with alone(folder.with_suffix(f"{folder.suffix}.lock")):
         if not folder.is_dir():
             _fetch(Path(maven), version, folder)
     return folder
@@ -156,8 +156,13 @@ def _fetch(maven: Path, version: str, folder: Path) -> None:
         jars.rename(folder)
 
 
+def cache_folder() -> Path:
+    """Where tests keep what they have fetched."""
+    return Path(os.environ.get(CACHE) or Path.home() / ".cache" / "streamfw-tests").absolute()
+
+
 @contextlib.contextmanager
-def _alone(file: Path) -> Iterator[None]:
+def alone(file: Path) -> Iterator[None]:
     """One process at a time; the others wait."""
     with file.open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the file, and with the process

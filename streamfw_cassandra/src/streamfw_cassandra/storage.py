@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from streamfw_core.doctor.findings import Finding, Now
 from streamfw_core.errors import Unsupported
 from streamfw_core.storage import (
     Capabilities,
@@ -21,6 +22,7 @@ from streamfw_core.storage import (
 )
 from streamfw_core.storage.groups import Group
 
+from streamfw_cassandra.checks import check
 from streamfw_cassandra.groups import EXACT_MEMBERS, Groups
 from streamfw_cassandra.notes import Notes
 from streamfw_cassandra.options import Options, parse
@@ -145,6 +147,10 @@ class CassandraStorage:
     def flush(self, namespace: str) -> None:
         self.schema.truncate(digest_of(namespace))
         self._records.flush(namespace)
+
+    def examine(self, now: Now) -> Iterator[Finding]:
+        """See `streamfw_core.doctor.Examined`."""
+        return check(self.sessions, now)
 
     def close(self) -> None:
         self.sessions.close()

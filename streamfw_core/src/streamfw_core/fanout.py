@@ -33,12 +33,14 @@ from streamfw_core.messages import (
     Message,
     Unfollow,
     activity_of,
+    carrier_of,
     decode,
     encode,
     feed_owners,
+    trace_of,
 )
 from streamfw_core.queues.retry import MessageFailed
-from streamfw_core.queues.sending import Sending
+from streamfw_core.queues.sending import Sending, enqueue
 from streamfw_core.queues.tasks import Task, executing
 from streamfw_core.storage.protocol import Change, Entry, Outcome, Query, Removal, Scope, Write
 
@@ -61,7 +63,7 @@ def execute(streams: Streams, data: bytes) -> None:
     """
     with _failing(data):
         message = decode(data)
-        with _executing(message) as task:
+        with _executing(message) as task, streams.reporting.executing(task, carrier_of(message)):
             _perform(streams.manager(message.manager), message)
             _executed(message, task)
 
@@ -81,7 +83,11 @@ def begin(streams: Streams, data: bytes) -> Callable[[], None]:
         return partial(_raise, failed)
 
     def end() -> None:
-        with _failing(data), _executing(message) as task:
+        with (
+            _failing(data),
+            _executing(message) as task,
+            streams.reporting.executing(task, carrier_of(message)),
+        ):
             rest()
             _executed(message, task)
 
@@ -154,7 +160,7 @@ def _fan_out(manager: Manager, message: Fanout) -> None:
                 break
             message = msgspec.structs.replace(message, cursor=page.next)
             if manager.streams.queue.scope is Scope.SHARED:
-                manager.streams.queue.enqueue(encode(message), page.most_urgent)
+                enqueue(manager.streams.queue, encode(message), page.most_urgent)
                 break
     failed = sending.failed
     if failed:
@@ -164,12 +170,14 @@ def _fan_out(manager: Manager, message: Fanout) -> None:
 def _deliveries(manager: Manager, message: Fanout, chunk: list[Any]) -> Iterator[Deliver]:
     """One message per feed class."""
     owners = wire_followers(manager, message.source, chunk)
+    trace = trace_of(manager.streams.reporting.carrier())
     for feed_class in manager.feed_classes.values():
         yield Deliver(
             manager=message.manager,
             source=message.source,
             stamp=message.stamp,
             correlation_id=message.correlation_id,
+            trace=trace,
             operation=message.operation,
             items=message.items,
             feed=feed_class.name,

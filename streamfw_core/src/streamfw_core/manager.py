@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
 
 from streamfw_core import messages
 from streamfw_core.activity import Activity, DehydratedActivity
@@ -29,6 +32,7 @@ from streamfw_core.queues.tasks import new_correlation_id
 from streamfw_core.storage.protocol import Outcome, Removal, Write
 
 if TYPE_CHECKING:
+    from streamfw_core.aio.managers import AioManager
     from streamfw_core.serializers import Serializer
     from streamfw_core.streams import Streams
 
@@ -71,7 +75,7 @@ class Manager:
     def __init__(self, *, streams: Streams | None = None, name: str | None = None) -> None:
         """A manager of an application.
 
-        :param streams: the application; by default the one that the settings describe, made at the first use.
+        :param streams: the application; by default the one that is the default when the manager is used.
         :param name: its name in messages, where it is not the class's.
         """
         if name is not None:
@@ -83,20 +87,28 @@ class Manager:
             )
         self.given_name = name
         self._streams = streams
-        self._registered = False
+        self._registered_with: Streams | None = None
 
     @property
     def streams(self) -> Streams:
-        """The application that this manager belongs to."""
-        if self._streams is None:
+        """The application that this manager belongs to; one without its own follows the default, see `default_streams`."""
+        streams = self._streams
+        if streams is None:
             from streamfw_core.streams import default_streams
 
-            self._streams = default_streams()
-        if not self._registered:
+            streams = default_streams()
+        if self._registered_with is not streams:
             self._check()
-            self._streams.register_manager(self)
-            self._registered = True
-        return self._streams
+            streams.register_manager(self)
+            self._registered_with = streams
+        return streams
+
+    @property
+    def aio(self) -> AioManager:
+        """The methods of this manager for event loops: `await manager.aio.add_user_activity(...)`."""
+        from streamfw_core.aio.managers import AioManager
+
+        return AioManager(self)
 
     # --- to be overridden ---
 
@@ -142,7 +154,6 @@ class Manager:
             Publishing it again is the remedy, and does nothing twice.
         """
         self._publish(user_id, [activity])
-        self.streams.metrics.on_activity_published()
 
     def remove_user_activity(self, user_id: Id, activity: Activity | DehydratedActivity | int) -> None:
         """Remove a published activity, given as such or by its id, everywhere.
@@ -150,6 +161,10 @@ class Manager:
         When this returns, no feed that keeps references shows it, and no feed takes it in any more, however late its
         fan-out arrives; feeds that keep payloads lose it with the fan-out. Publishing it anew works.
         """
+        with self._publishing("remove"):
+            self._remove(user_id, activity)
+
+    def _remove(self, user_id: Id, activity: Activity | DehydratedActivity | int) -> None:
         id, source = activity_id_of(activity), messages.wire_owner(user_id)
         own, stamp = self._own(), next_stamp()
         removal = Removal(id, stamp)
@@ -164,7 +179,7 @@ class Manager:
         self._tell_own(user_id, outcome, {})
         items = self._items(known) if known else [messages.Item(str(id))]
         self._enqueue(source, "remove", items, stamp)
-        self.streams.metrics.on_activity_removed()
+        self.streams.reporting.on_activity_removed()
         self.streams.notify("streamfw_activity_removed", manager=self, activities=[id])
 
     def update_user_activity(self, user_id: Id, activity: Activity) -> None:
@@ -178,6 +193,10 @@ class Manager:
         An update adds an activity to no feed; one of an activity that was removed before is not seen anywhere.
         """
         listed = _listed(activities, "update_user_activities() takes several activities", "update_user_activity()")
+        with self._publishing("update"):
+            self._update(user_id, listed)
+
+    def _update(self, user_id: Id, listed: list[Activity]) -> None:
         source, own = messages.wire_owner(user_id), self._own()
         encoded, items = self._encoded(listed), self._items(listed)
         stamp = next_stamp()
@@ -309,6 +328,11 @@ class Manager:
                 raise ManagerError(f"{name}.{attribute} must be a whole number of {least} or more, got {given(value)}")
 
     def _publish(self, user_id: Id, activities: list[Activity], *, fanout: bool = True) -> None:
+        with self._publishing("add"):
+            self._add(user_id, activities, fanout=fanout)
+        self.streams.reporting.on_activity_published(len(activities))
+
+    def _add(self, user_id: Id, activities: list[Activity], *, fanout: bool) -> None:
         # Everything that may be refused comes before the first write.
         if fanout:
             self._check_followers_known(user_id)
@@ -383,6 +407,7 @@ class Manager:
             items=items,
             stamp=stamp,
             correlation_id=new_correlation_id(),
+            trace=messages.trace_of(self.streams.reporting.carrier()),
         )
         try:
             self.streams.enqueue(messages.encode(message), FanoutPriority.HIGH)
@@ -401,7 +426,12 @@ class Manager:
     def _relate(self, message: messages.Follow | messages.Unfollow, async_: bool) -> None:
         if not message.targets:
             return
-        data = messages.encode(message)
+        with self._publishing(message.kind):
+            self._send(message, async_)
+
+    def _send(self, message: messages.Follow | messages.Unfollow, async_: bool) -> None:
+        trace = messages.trace_of(self.streams.reporting.carrier())
+        data = messages.encode(msgspec.structs.replace(message, trace=trace))
         if not async_:
             self.streams.execute(data)
             return
@@ -415,6 +445,9 @@ class Manager:
                 user_id=message.source,
                 queue=error.queue,
             ) from error
+
+    def _publishing(self, operation: str) -> AbstractContextManager[None]:
+        return self.streams.reporting.publishing(operation, self._message_name())
 
     def _message_name(self) -> str:
         """The name under which a worker finds this manager."""

@@ -10,10 +10,12 @@ Nothing in a message is a path to code, and no code is ever unpickled from it.
 | `unfollow` | take what `targets` published out of the feeds of `source` | ids |
 
 Owners travel as they are (integers and texts); activity ids as decimal texts, since JSON numbers end at 2**53 in many readers.
+Where metrics make traces, `trace` has what they need to go on with one (`traceparent` of W3C); otherwise there is none.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeGuard
 
 import msgspec
@@ -54,6 +56,8 @@ class _Base(msgspec.Struct, frozen=True, tag_field="kind", kw_only=True):
     source: Owner
     stamp: int
     correlation_id: str = ""
+    trace: Any = msgspec.UNSET
+    """See `carrier_of`: a trace that is none must not keep an activity from anybody, so no type is asked for here."""
     v: int = VERSION
 
     @property
@@ -92,6 +96,9 @@ class Unfollow(_Base, frozen=True, tag="unfollow", kw_only=True):
 
 
 Message: TypeAlias = Fanout | Deliver | Follow | Unfollow
+
+LONGEST_CARRIER: Final = 8
+LONGEST_CARRIED: Final = 512
 
 encode = msgspec.json.Encoder().encode
 """The bytes of a message."""
@@ -147,6 +154,23 @@ def decode(data: bytes) -> Message:
     if message.v != VERSION:
         raise MessageError(_wrong_version(message.v))
     return message
+
+
+def trace_of(carrier: Mapping[str, str]) -> Any:
+    """What a message has as `trace`: nothing at all where there is no trace."""
+    return {**carrier} if carrier else msgspec.UNSET
+
+
+def carrier_of(message: Message) -> Mapping[str, str]:
+    """What is in the `trace` of a message that may be used: short ASCII texts; anything else is left out."""
+    trace = message.trace
+    if not isinstance(trace, dict) or len(trace) > LONGEST_CARRIER:
+        return {}
+    return {name: text for name, text in trace.items() if _is_carried(name) and _is_carried(text)}
+
+
+def _is_carried(text: object) -> bool:
+    return isinstance(text, str) and len(text) <= LONGEST_CARRIED and text.isascii() and text.isprintable()
 
 
 def _check_id(text: str) -> None:

@@ -26,6 +26,7 @@ from streamfw_core.clock import next_stamp
 from streamfw_core.errors import Problem, QueueUnavailable, SettingsError, StorageError, WriteFailed
 from streamfw_core.keys import KeyFormat
 from streamfw_core.queues.protocol import FanoutPriority
+from streamfw_core.queues.sending import enqueue
 from streamfw_core.storage.protocol import Entry, FeedSpec, Query, Removal, Write
 
 if TYPE_CHECKING:
@@ -128,10 +129,10 @@ class Outbox:
             intent = self.put(message, priority)
         except StorageError as error:
             logger.warning("enqueueing without the outbox on storage %r: %s", self.storage_name, error)
-            queue.enqueue(message, priority)
+            enqueue(queue, message, priority)
             return
         try:
-            queue.enqueue(message, priority)
+            enqueue(queue, message, priority)
         except QueueUnavailable as error:
             logger.warning(
                 "kept in the outbox on storage %r until `streamfw queue sweep`: %s", self.storage_name, error

@@ -1,14 +1,17 @@
 """The application object: settings, plugins, storages, managers and the task queue of one program.
 
 State lives here and nowhere else, so that tests and multi-tenant programs make their own.
-`default_streams()` makes one from the settings when the first feed or manager without its own is used.
+`default_streams()` makes one from the settings when the first feed or manager without its own is used;
+within `as_default()` of an application, that one is used instead.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -22,6 +25,7 @@ from streamfw_core.storage.protocol import FeedSpec, SchemaStorage, Storage
 
 if TYPE_CHECKING:
     from streamfw_core.activity import Activity
+    from streamfw_core.aio.applications import AioStreams
     from streamfw_core.manager import Manager
     from streamfw_core.metrics import Metrics
     from streamfw_core.outbox import Outbox
@@ -32,7 +36,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Streams", "default_streams", "set_default_streams"]
+CANARY = "streamfw.canary"
+"""What the names of the managers begin with that `streamfw doctor` publishes through."""
+
+__all__ = ["Streams", "default_streams", "set_default_factory", "set_default_streams"]
 
 
 class Streams:
@@ -66,6 +73,7 @@ class Streams:
         self._queue: TaskQueue | None = None
         self._outbox: Outbox | None = None
         self._metrics: Metrics | None = None
+        self._reporting: Metrics | None = None
 
     # --- what the settings describe ---
 
@@ -133,18 +141,29 @@ class Streams:
 
     @property
     def metrics(self) -> Metrics:
-        """Where counts and timings go."""
+        """Where counts and timings go: what the settings name, or several of them as one (`CompositeMetrics`)."""
         with self._lock:
             if self._metrics is None:
-                described = self.settings.metrics
-                if described is None:
-                    from streamfw_core.metrics import NoMetrics
+                from streamfw_core.metrics import CompositeMetrics, NoMetrics
 
-                    self._metrics = NoMetrics()
-                else:
-                    factory = self.plugins.load(_kind("metrics"), described.backend)
-                    self._metrics = factory(described.backend, described.options)
+                kind = _kind("metrics")
+                made: list[Metrics] = [
+                    self.plugins.load(kind, described.backend)(described.backend, described.options)
+                    for described in self.settings.metrics
+                ]
+                self._metrics = made[0] if len(made) == 1 else CompositeMetrics(made) if made else NoMetrics()
             return self._metrics
+
+    @property
+    def reporting(self) -> Metrics:
+        """The metrics as core tells them of its work: what they raise is logged, and reaches nobody."""
+        if self._reporting is None:
+            from streamfw_core.metrics import CompositeMetrics, NoMetrics
+
+            metrics = self.metrics
+            safe = type(metrics) in {CompositeMetrics, NoMetrics}
+            self._reporting = metrics if safe else CompositeMetrics([metrics])
+        return self._reporting
 
     # --- feeds ---
 
@@ -223,6 +242,11 @@ class Streams:
             manager = self._managers.get(name)
             if manager is None:
                 path = self.settings.managers.get(name)
+                if path is None and name.startswith(CANARY):
+                    from streamfw_core.doctor.canary import canary_of
+
+                    manager = self._managers[name] = canary_of(self, name)
+                    return manager
                 if path is None:
                     known = ", ".join(sorted({*self._managers, *self.settings.managers})) or "none"
                     raise ManagerNotFound(
@@ -270,15 +294,34 @@ class Streams:
         """
         outbox = self.outbox
         if outbox is None:
-            self.queue.enqueue(message, priority)
+            enqueue(self.queue, message, priority)
         else:
             outbox.send(self.queue, message, priority)
 
     def execute(self, message: bytes) -> None:
-        """Do what a task message asks for: what every worker calls. See `streamfw_core.fanout`."""
+        """Do what a task message asks for: what every worker calls. See `streamfw_core.fanout`.
+        from streamfw_core.queues.sending import enqueue
+
+
+        What of the program is called meanwhile, such as `get_user_follower_ids`, finds this application as the default.
+        """
         from streamfw_core.fanout import execute
 
-        execute(self, message)
+        with self.as_default():
+            execute(self, message)
+
+    @contextmanager
+    def as_default(self) -> Iterator[Self]:
+        """Make this application the default one within a `with`, in this thread or task only.
+
+        Feeds and managers that have no application of their own use it, whatever the default of the process is:
+        so several applications are used side by side, one for each tenant for instance.
+        """
+        token = _active.set(self)
+        try:
+            yield self
+        finally:
+            _active.reset(token)
 
     def given_up(self, reason: str) -> None:
         """Tell the metrics that a task message was given up: what task queues call, once for each.
@@ -286,8 +329,8 @@ class Streams:
         What that raises is logged: the message is among the dead letters, and its queue must be done with it.
         """
         try:
-            self.metrics.on_dead_letter(mask_text(reason))
-        except Exception:
+            self.reporting.on_dead_letter(mask_text(reason))
+        except Exception:  # of metrics that cannot even be made
             logger.exception("the metrics were not told of a message that was given up")
 
     def notify(self, hook: str, **arguments: Any) -> None:
@@ -317,6 +360,8 @@ class Streams:
         finally:
             for storage in storages:
                 storage.close()
+            if self._metrics is not None:
+                self.reporting.close()
 
     def __enter__(self) -> Self:
         return self
@@ -326,6 +371,13 @@ class Streams:
 
 
 def _import_manager(name: str, path: str) -> Any:
+    @property
+    def aio(self) -> AioStreams:
+        """What an event loop awaits: `async with Streams(settings).aio as streams`."""
+        from streamfw_core.aio.applications import AioStreams
+
+        return AioStreams(self)
+
     """The class of a manager that the settings list.
 
     :raises ManagerNotFound: it cannot be imported.
@@ -346,21 +398,43 @@ def _kind(name: str) -> Any:
     return Kind(name)
 
 
+_active: ContextVar[Streams | None] = ContextVar("streamfw_active", default=None)
 _default: Streams | None = None
+_make_default: Callable[[], Streams] = Streams
 _default_lock = threading.Lock()
 
 
 def default_streams() -> Streams:
-    """The application that feeds and managers without their own use, made from the settings at the first call."""
+    """The application that feeds and managers without their own use.
+
+    The one whose `as_default()` has been entered; else that of the process, made from the settings at the first call.
+    """
+    active = _active.get()
+    if active is not None:
+        return active
     global _default  # noqa: PLW0603  # the one piece of state outside an application: which one is the default
     with _default_lock:
         if _default is None:
-            _default = Streams()
+            _default = _make_default()
         return _default
 
 
-def set_default_streams(streams: Streams | None) -> None:
-    """Make an application the default one; None: the next use makes one from the settings again."""
+def set_default_streams(streams: Streams | None) -> Streams | None:
+    """Make an application the default one of the process; None: the next use makes one from the settings again.
+
+    :returns: the one that was it before, if there was one.
+    """
     global _default  # noqa: PLW0603  # the one piece of state outside an application: which one is the default
     with _default_lock:
-        _default = streams
+        before, _default = _default, streams
+        return before
+
+
+def set_default_factory(make: Callable[[], Streams] | None) -> None:
+    """Say what makes the default application when there is none; None: the settings alone do.
+
+    For frameworks that know more of a program than its settings say, such as which managers its apps have.
+    """
+    global _make_default  # noqa: PLW0603  # the same
+    with _default_lock:
+        _make_default = Streams if make is None else make

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from streamfw_core.doctor.findings import Finding, Now
 from streamfw_core.errors import Unsupported
 from streamfw_core.storage import (
     Capabilities,
@@ -23,6 +24,7 @@ from streamfw_core.storage import (
 from streamfw_core.storage.groups import Group
 
 from streamfw_redis.answers import Answers
+from streamfw_redis.checks import check
 from streamfw_redis.flushing import flush
 from streamfw_redis.group_writes import EXACT_MEMBERS
 from streamfw_redis.groups import Groups
@@ -75,6 +77,7 @@ class RedisStorage:
             copies=not self.keys.buckets,
             starts=True,
             ttl=True,
+            aio=True,
         )
 
     def prepare(self, specs: Sequence[FeedSpec]) -> None:
@@ -137,6 +140,10 @@ class RedisStorage:
 
     def flush(self, namespace: str) -> None:
         flush(self.servers, self.keys, namespace)
+
+    def examine(self, now: Now) -> list[Finding]:
+        """See `streamfw_core.doctor.Examined`."""
+        return check(self, now)
 
     def close(self) -> None:
         self.servers.close()

@@ -21,6 +21,7 @@ from uuid import uuid4
 from attrs import field, frozen
 from attrs.validators import ge, gt, instance_of
 from celery.exceptions import QueueNotFound
+from streamfw_core.doctor.findings import REACHABLE, Finding, Now, ok
 from streamfw_core.errors import MessageError, Problem, QueueClosed, SettingsError
 from streamfw_core.messages import decode
 from streamfw_core.queues import DeadLetter, FanoutPriority, Handler, OnDead
@@ -32,6 +33,7 @@ from streamfw_celery.attempts import Again, Dead, Verdict
 from streamfw_celery.celery_app import check_app, find_app, serializer_of, url_of
 from streamfw_celery.connections import Connections, Line, prepared
 from streamfw_celery.dead_letters import DeadLetters
+from streamfw_celery.examining import Examination, by_inspection
 from streamfw_celery.options import QueueNames, Retries
 from streamfw_celery.wire import TASK, text_of
 
@@ -195,6 +197,21 @@ class CeleryQueue:
         :raises QueueUnavailable: the broker does not answer.
         """
         return 0 if self._is_eager else self._dead.drop(ids)
+
+    # --- how it is ---
+
+    def examine(self, now: Now) -> Iterator[Finding]:
+        """See `streamfw_core.doctor.Examined`."""
+        if self._is_eager:
+            yield ok(f"task queue {self.name!r}", REACHABLE, "the app is eager: messages are executed in the caller")
+            return
+        app = self.options.app if isinstance(self.options.app, str) else "streamfw_celery.app"
+
+        def command(priority: FanoutPriority) -> str:
+            return f"celery -A {app} worker -Q {self.options.queues.of(priority)}"
+
+        count = by_inspection(self.app, self._connections)
+        yield from Examination(self._connections, self.options.queues, command, count).findings(now)
 
     # --- what becomes of an attempt, for the worker ---
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Event
 from typing import Any, Final
 from uuid import uuid4
 
 from attrs import Factory, field, frozen
 from attrs.validators import ge, gt, instance_of, min_len
+from streamfw_core.doctor.findings import Finding, Now
 from streamfw_core.errors import QueueClosed
 from streamfw_core.queues import DeadLetter, FanoutPriority, Handler, OnDead
 from streamfw_core.queues.protocol import untold
@@ -18,6 +19,7 @@ from streamfw_celery import wire
 from streamfw_celery.brokers import check_installed
 from streamfw_celery.connections import Connections, broker_connection, prepared, queue_of
 from streamfw_celery.dead_letters import DeadLetters
+from streamfw_celery.examining import Examination, by_presence
 from streamfw_celery.options import NUMBER, QueueNames, Retries
 
 __all__ = ["KombuQueue", "Options"]
@@ -147,6 +149,14 @@ class KombuQueue:
         :raises QueueUnavailable: the broker does not answer.
         """
         return self.letters.drop(ids)
+
+    def examine(self, now: Now) -> Iterator[Finding]:
+        """See `streamfw_core.doctor.Examined`."""
+
+        def command(priority: FanoutPriority) -> str:
+            return f"streamfw worker --queues {priority}"
+
+        yield from Examination(self.connections, self.options.queues, command, by_presence).findings(now)
 
     def work(self, priorities: Sequence[FanoutPriority], stop: Event) -> None:
         """Execute messages of these priorities in this process, the most urgent first, until `stop` is set.

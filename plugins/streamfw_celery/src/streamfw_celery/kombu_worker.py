@@ -37,6 +37,9 @@ TICK: Final = 0.5
 ANSWER: Final = 0.1
 """Seconds that an answer of Redis may take before a worker goes on without it."""
 
+ATTEND: Final = 5.0
+"""Seconds after which a worker says again that it is there."""
+
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
 
@@ -249,6 +252,12 @@ class Intake:
         """On Redis: whether a message may be there that was not asked for, or not answered yet."""
         return bool(getattr(self.channel, "may_have_more", False))
 
+    def attend(self, worker: str) -> None:
+        """On Redis: say that a worker listens here; RabbitMQ knows."""
+        attend = getattr(self.channel, "attend", None)
+        if attend is not None:
+            attend(self.name, worker)
+
     def hold(self, task: Task) -> None:
         """Make room for others beside one that waits for its next attempt."""
         self._held.add(task)
@@ -294,6 +303,8 @@ class Keeper:
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._beaten_at = 0.0
+        self._attended_at = float("-inf")
+        self._worker = uuid4().hex
         self._thread = threading.Thread(target=self._run, name="streamfw-keeper", daemon=True)
 
     def __enter__(self) -> None:
@@ -349,6 +360,10 @@ class Keeper:
             keep = getattr(intake.channel.qos, "keep", None) if hasattr(intake.channel, "qos") else None
             if keep is not None:
                 keep()
+        if time.monotonic() - self._attended_at > ATTEND:
+            self._attended_at = time.monotonic()
+            for intake in self._session.intakes:
+                intake.attend(self._worker)
         first = self._session.intakes[0].channel
         if restoring and hasattr(getattr(first, "qos", None), "keep"):
             first.qos.restore_visible()

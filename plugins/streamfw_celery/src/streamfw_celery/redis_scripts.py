@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 
-__all__ = ["FORGET", "GIVE_BACK", "KEEP", "NOTED", "OVERDUE", "SET_ASIDE", "TAKE", "sha"]
+__all__ = ["ATTEND", "ATTENDING", "FORGET", "GIVE_BACK", "KEEP", "NOTED", "OVERDUE", "SET_ASIDE", "TAKE", "sha"]
 
 _NOW = """
 local time = redis.call('TIME')
@@ -53,6 +53,23 @@ OVERDUE = f"""
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1], 'LIMIT', 0, ARGV[2])
 """
 """Up to ARGV[2] tags of the sorted set KEYS[1] that were last held more than ARGV[1] seconds ago."""
+
+ATTEND = f"""
+{_NOW}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+"""Say in the sorted set KEYS[1] that the worker ARGV[1] is there, and forget those that did not for ARGV[2] seconds.
+
+Removes first, for a server whose memory is full.
+"""
+
+ATTENDING = f"""
+{_NOW}
+return redis.call('ZCOUNT', KEYS[1], now - ARGV[1], '+inf')
+"""
+"""How many workers have said in the sorted set KEYS[1] within ARGV[1] seconds that they are there."""
 
 NOTED = "return redis.call('HGET', KEYS[1], ARGV[1])"
 """What the hash KEYS[1] has under a tag."""

@@ -50,6 +50,10 @@ WAIT_FOR_ONE: Final = 0.1
 """Seconds for which a consumer of several keys waits for one of them: so long may a message of another one lie."""
 
 
+ABSENT_AFTER: Final = 15
+"""Seconds after which a worker is taken to be gone that has not said that it is there."""
+
+
 class _Channel:
     """What is different in a channel, whether its server is found by its address or by sentinels."""
 
@@ -254,6 +258,15 @@ class _Channel:
         return [self._q_for_pri(queue, priority) for queue in queues]
 
     # --- the server ---
+
+    def attend(self: Any, queue: str, worker: str) -> None:
+        """Say that a worker listens to a queue, for whoever wants to know."""
+        with suppress(ResponseError):  # of a user who may not, or a full memory: nothing depends on it
+            self.run(scripts.ATTEND, [f"{queue}.workers"], [worker, ABSENT_AFTER])
+
+    def count_workers(self: Any, queue: str) -> int:
+        """How many workers have said so lately."""
+        return int(self.run(scripts.ATTENDING, [f"{queue}.workers"], [ABSENT_AFTER]))
 
     def run(self: Any, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script; keys are given without the prefix of all keys."""

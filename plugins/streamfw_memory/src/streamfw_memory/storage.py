@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 from attrs.validators import gt, instance_of
+from streamfw_core.doctor.findings import REACHABLE, Finding, Now, ok
 from streamfw_core.errors import Unsupported
 from streamfw_core.storage import (
     Capabilities,
@@ -72,6 +73,7 @@ class MemoryStorage:
         one_trip_hydrate=True,
         ttl=True,
         copies=True,
+        aio=True,  # it computes, and waits for nothing
     )
 
     def __init__(self, name: str = "memory", *, tombstone_ttl: float = TEN_DAYS) -> None:
@@ -187,6 +189,10 @@ class MemoryStorage:
         with self._lock:
             self._timelines.pop(namespace, None)
             self._records.pop(namespace, None)
+
+    def examine(self, now: Now) -> Iterable[Finding]:
+        """See `streamfw_core.doctor.Examined`."""
+        return [ok(f"storage {self.name!r}", REACHABLE, "it is in this process, which takes it along when it ends")]
 
     def close(self) -> None:
         """There is no connection."""

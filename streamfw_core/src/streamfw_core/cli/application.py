@@ -58,7 +58,7 @@ def make_streams(storage: str, queue: str, *, feeds: Sequence[FeedSettings] = ()
             storages={described.name: described},
             feeds={feed.name: feed for feed in feeds},
             task_queue=_queue_settings(queue, settings),
-            metrics=MetricsSettings(_METRICS),
+            metrics=(MetricsSettings(_METRICS),),
             default_storage=described.name,
             tombstone_ttl=settings.tombstone_ttl,
         )

@@ -16,6 +16,7 @@ from typing import ClassVar
 import click
 
 from streamfw_core._version import __version__
+from streamfw_core.cli.host import Host
 from streamfw_core.cli.output import print_error
 from streamfw_core.errors import StreamsError
 
@@ -34,6 +35,7 @@ class _Commands(click.Group):
 
     homes: ClassVar[Mapping[str, str]] = {
         "demo": "streamfw_core.cli.demo:demo",
+        "doctor": "streamfw_core.cli.doctor:doctor",
         "plugins": "streamfw_core.cli.plugins:plugins",
         "queue": "streamfw_core.cli.queue:queue",
         "replay": "streamfw_core.cli.replay.command:replay",
@@ -86,14 +88,16 @@ def streamfw(context: click.Context, traceback: bool) -> None:
         click.echo(context.get_help())
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, host: Host | None = None) -> int:
     """Run the command line and return its exit code.
 
     :param argv: the arguments, by default those of the process.
+    :param host: what it runs in, by default the script `streamfw`.
     """
+    host = Host() if host is None else host
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        result = streamfw.main(arguments, prog_name="streamfw", standalone_mode=False)
+        result = streamfw.main(arguments, prog_name=host.name, standalone_mode=False, obj=host)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has seen enough; without this, the interpreter complains when it flushes at exit.

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from attrs import frozen
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,26 +14,13 @@ from streamfw_core.cli.application import see_current_folder
 from streamfw_core.cli.output import console, print_json
 from streamfw_core.errors import BackendBroken
 from streamfw_core.plugins import Backend, PluginInfo, Plugins, PluginStatus
+from streamfw_core.plugins.conflicts import Conflict, conflicts_among
 
 __all__ = ["plugins"]
 
 CHECK_FAILED = 1
 
 _STYLES = {PluginStatus.LOADED: "green", PluginStatus.DISABLED: "yellow", PluginStatus.BROKEN: "bold red"}
-
-
-@frozen
-class _Conflict:
-    """A backend name, or a URL scheme, that several plugins offer."""
-
-    kind: str
-    name: str
-    providers: Sequence[str]
-    scheme: bool = False
-
-    def __str__(self) -> str:
-        what = f"the URL scheme {self.name + '://'!r}" if self.scheme else f"the {self.kind} backend {self.name!r}"
-        return f"{what} is offered by {' and by '.join(self.providers)}"
 
 
 @click.command(short_help="Show what is installed, by whom, and what is broken.")
@@ -45,7 +31,7 @@ def plugins(as_json: bool, check: bool) -> int:
     see_current_folder()
     installed = Plugins()
     infos, backends = installed.plugins(), installed.backends()
-    conflicts = _conflicts(backends)
+    conflicts = conflicts_among(backends)
     unusable = _unusable(installed, backends) if check else {}
     if as_json:
         print_json(_document(infos, conflicts, unusable))
@@ -53,17 +39,6 @@ def plugins(as_json: bool, check: bool) -> int:
         _show(console(), infos, backends, conflicts, unusable)
     broken = any(info.status is PluginStatus.BROKEN for info in infos)
     return CHECK_FAILED if check and (broken or conflicts or unusable) else 0
-
-
-def _conflicts(backends: Sequence[Backend]) -> list[_Conflict]:
-    names: dict[tuple[str, str], list[str]] = {}
-    schemes: dict[tuple[str, str], list[str]] = {}
-    for backend in backends:
-        names.setdefault((backend.kind.label, backend.name), []).append(backend.provider)
-        for scheme in backend.schemes:
-            schemes.setdefault((backend.kind.label, scheme), []).append(backend.provider)
-    found = [_Conflict(*key, providers) for key, providers in names.items() if len(providers) > 1]
-    return found + [_Conflict(*key, by, scheme=True) for key, by in schemes.items() if len(by) > 1]
 
 
 def _unusable(installed: Plugins, backends: Sequence[Backend]) -> dict[Backend, str]:
@@ -78,7 +53,7 @@ def _unusable(installed: Plugins, backends: Sequence[Backend]) -> dict[Backend, 
 
 
 def _document(
-    infos: Sequence[PluginInfo], conflicts: Sequence[_Conflict], unusable: dict[Backend, str]
+    infos: Sequence[PluginInfo], conflicts: Sequence[Conflict], unusable: dict[Backend, str]
 ) -> dict[str, Any]:
     return {
         "plugins": [
@@ -115,7 +90,7 @@ def _show(
     out: Console,
     infos: Sequence[PluginInfo],
     backends: Sequence[Backend],
-    conflicts: Sequence[_Conflict],
+    conflicts: Sequence[Conflict],
     unusable: dict[Backend, str],
 ) -> None:
     out.print(_plugin_table(infos))

@@ -8,10 +8,20 @@ from contextlib import contextmanager
 import click
 
 from streamfw_core.cli.application import see_current_folder
-from streamfw_core.settings import resolve
+from streamfw_core.cli.host import host
+from streamfw_core.settings import Settings, resolve
 from streamfw_core.streams import Streams, set_default_streams
 
-__all__ = ["of_program", "settings_option"]
+__all__ = ["of_program", "settings_of_program", "settings_option"]
+
+
+def settings_of_program(reference: str | None) -> Settings:
+    """The settings that `--settings` names, or those of the program.
+
+    :raises SettingsError: with everything that is wrong.
+    """
+    return host().settings() if reference is None else resolve(reference)
+
 
 settings_option = click.option(
     "--settings",
@@ -29,9 +39,9 @@ def of_program(reference: str | None) -> Iterator[Streams]:
     :raises SettingsError: with everything that is wrong.
     """
     see_current_folder()
-    with Streams(resolve(reference)) as streams:
-        set_default_streams(streams)
+    with host().streams(settings_of_program(reference)) as streams:
+        before = set_default_streams(streams)
         try:
             yield streams
         finally:
-            set_default_streams(None)
+            set_default_streams(before)

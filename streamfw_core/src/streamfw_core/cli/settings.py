@@ -10,8 +10,9 @@ from rich.text import Text
 
 from streamfw_core.cli.application import see_current_folder
 from streamfw_core.cli.output import console, print_json
+from streamfw_core.cli.queue_program import settings_of_program
 from streamfw_core.errors import SettingsError
-from streamfw_core.settings import Settings, resolve
+from streamfw_core.settings import Settings
 
 __all__ = ["settings"]
 
@@ -33,7 +34,7 @@ def settings(as_json: bool, reference: str | None) -> int:
     """
     see_current_folder()
     try:
-        resolved = resolve(reference)
+        resolved = settings_of_program(reference)
     except SettingsError as error:
         if not as_json:
             raise

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from streamfw_core.cli.host import host
 from streamfw_core.cli.queue_program import of_program, settings_option
 from streamfw_core.cli.worker_children import READY, Children
 from streamfw_core.cli.worker_logging import LEVELS, log_to_stderr
@@ -92,7 +93,7 @@ def _command(priorities: Sequence[FanoutPriority], log_level: str | None, refere
         "--settings": reference,
     }
     options = [f"{name}={value}" for name, value in given.items() if value is not None]
-    return ["-m", "streamfw_core", "worker", "--child", *options]
+    return [*host().arguments, "worker", "--child", *options]
 
 
 def _worker_queue(streams: Streams, priorities: Sequence[FanoutPriority]) -> WorkerQueue:

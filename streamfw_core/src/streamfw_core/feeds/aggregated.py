@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from streamfw_core.activity import Activity, DehydratedActivity
 from streamfw_core.aggregated import AggregatedActivity
@@ -15,6 +15,9 @@ from streamfw_core.feeds.feed import Feed
 from streamfw_core.feeds.grouped import GroupedBinding
 from streamfw_core.feeds.page import DIGEST, FeedPage, page_of_ranked
 from streamfw_core.storage.protocol import Removal, Write
+
+if TYPE_CHECKING:
+    from streamfw_core.aio.feeds import AioAggregatedFeed
 
 __all__ = ["AggregatedFeed"]
 
@@ -51,6 +54,13 @@ class AggregatedFeed(Feed):
     aggregated_activity_class: ClassVar[type[AggregatedActivity]] = AggregatedActivity
     exact_members: ClassVar[int] = 10_000
     merge_max_length: ClassVar[int] = 20
+
+    @property
+    def aio(self) -> AioAggregatedFeed:
+        """The methods of this feed for event loops: `await feed.aio[:25]`."""
+        from streamfw_core.aio.feeds import AioAggregatedFeed
+
+        return AioAggregatedFeed(self)
 
     def get_aggregator(self) -> BaseAggregator:
         """What groups the activities of this feed."""

@@ -56,7 +56,7 @@ class Assembly:
             "activities": activities,
             "records": feed_class.activity_namespace,
             "serializer": self._serializer(),
-            "metrics": self.streams.metrics,
+            "metrics": self.streams.reporting,
         }
         spec = FeedSpec(
             feed_class.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from attrs import field, frozen
@@ -57,12 +58,19 @@ class Binding:
     hydrate: str | None = field(init=False)
     """What queries of these feeds have as `hydrate`."""
     _decode_all: Callable[[Sequence[int], Sequence[Any]], list[Activity]] = field(init=False)
+    _note_read: Callable[[int, float], None] | None = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "hydrate", None if self.activities is None else self.records)
         # A serializer may read many at once faster than one by one.
         one_by_one = partial(_loads_each, self.serializer)
         object.__setattr__(self, "_decode_all", getattr(self.serializer, "loads_all", one_by_one))
+        object.__setattr__(self, "_note_read", self.metrics.reads_noted(self.feed_class))
+
+    @property
+    def waits(self) -> bool:
+        """Whether these feeds can wait on an event loop for their storages, instead of blocking it."""
+        return self.timelines.capabilities.aio and (self.activities is None or self.activities.capabilities.aio)
 
     # --- writing ---
 
@@ -224,9 +232,19 @@ class Binding:
             return Found([], None, 0)
         if type(self.metrics) is NoMetrics:
             return self._find(query, skip_broken)
-        with self.metrics.feed_reads_timer(self.feed_class):
-            found = self._find(query, skip_broken)
-        self.metrics.on_feed_read(self.feed_class, len(found.activities))
+        note = self._note_read
+        try:
+            if note is None:
+                with self.metrics.feed_reads_timer(self.feed_class):
+                    found = self._find(query, skip_broken)
+                self.metrics.on_feed_read(self.feed_class, len(found.activities))
+            else:
+                started = perf_counter()
+                found = self._find(query, skip_broken)
+                note(len(found.activities), perf_counter() - started)
+        except DecodeError:
+            self.metrics.on_decode_error(self.feed_class, 1)
+            raise
         if found.missing:
             self.metrics.on_hydration_miss(self.feed_class, len(found.missing))
         if found.broken:

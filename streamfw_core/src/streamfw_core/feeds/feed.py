@@ -17,6 +17,7 @@ from streamfw_core.ids import Id, encode_owner
 from streamfw_core.storage.protocol import Query, Write
 
 if TYPE_CHECKING:
+    from streamfw_core.aio.feeds import AioFeed
     from streamfw_core.streams import Streams
 
 __all__ = ["SAME_AS_TIMELINE", "Feed", "UserBaseFeed"]
@@ -194,6 +195,18 @@ class Feed:
         feed = copy.copy(self)
         feed._skip_broken = True
         return feed
+
+    @property
+    def streams(self) -> Streams:
+        """The application that this feed belongs to."""
+        return self._streams
+
+    @property
+    def aio(self) -> AioFeed:
+        """The methods of this feed for event loops: `await feed.aio[:25]`."""
+        from streamfw_core.aio.feeds import AioFeed
+
+        return AioFeed(self)
 
     @property
     def key(self) -> str:

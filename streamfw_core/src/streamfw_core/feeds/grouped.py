@@ -99,7 +99,7 @@ class GroupedBinding(Binding):
             version = self.groups.version(self.spec, owner)
             if self.groups.groups_of(self.spec, owner, [put.id])[0] is not None:
                 return False
-            merged = self.aggregator.merge(self.find(self._top(owner)).activities, [activity])
+            merged = self.aggregator.merge(self._find(self._top(owner), skip_broken=False).activities, [activity])
             if self.groups.swap(self.spec, owner, version, self._merged(merged, put)._replace(owners=[owner])):
                 return self.groups.groups_of(self.spec, owner, [put.id])[0] is not None
         raise StorageError(

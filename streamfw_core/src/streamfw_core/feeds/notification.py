@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from streamfw_core.activity import Activity
 from streamfw_core.aggregated import AggregatedActivity, NotificationActivity
 from streamfw_core.clock import next_stamp
 from streamfw_core.feeds.aggregated import AggregatedFeed
 from streamfw_core.storage.protocol import Change, Stats
+
+if TYPE_CHECKING:
+    from streamfw_core.aio.feeds import AioNotificationFeed
 
 __all__ = ["NotificationFeed"]
 
@@ -31,6 +34,13 @@ class NotificationFeed(AggregatedFeed):
     kind: ClassVar[str] = "notification"
     aggregator: ClassVar[str] = "notification"
     aggregated_activity_class: ClassVar[type[AggregatedActivity]] = NotificationActivity
+
+    @property
+    def aio(self) -> AioNotificationFeed:
+        """The methods of this feed for event loops: `await feed.aio.count_unseen()`."""
+        from streamfw_core.aio.feeds import AioNotificationFeed
+
+        return AioNotificationFeed(self)
 
     def count_unseen(self) -> int:
         """How many groups have something that was not seen, within the feed's filter."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 
 from attrs import field, frozen
@@ -16,6 +16,9 @@ from streamfw_core.queues.retry import Backoff, MessageFailed, run
 from streamfw_core.storage.protocol import Scope
 
 __all__ = ["InlineQueue"]
+
+_executing: ContextVar[tuple[object, ...]] = ContextVar("streamfw_executing", default=())
+"""The inline queues that are executing a message here, in this thread or task, each once for every message."""
 
 
 @frozen
@@ -39,7 +42,6 @@ class InlineQueue:
         self._backoff = Backoff(parsed.attempts, parsed.pause)
         self._handler: Handler | None = None
         self._on_dead: OnDead = untold
-        self._running = threading.local()
         self._closed = False
 
     def bind(self, handler: Handler, on_dead: OnDead = untold) -> None:
@@ -74,9 +76,9 @@ class InlineQueue:
             else:
                 handler(some)
 
-        is_part = getattr(self._running, "depth", 0) > 0
+        is_part = self in _executing.get()
         try:
-            with self._counting_depth():
+            with self._executes():
                 run(attempt, message, self._backoff)
         except MessageFailed as failed:
             error = failed.__cause__ or failed
@@ -86,12 +88,12 @@ class InlineQueue:
             raise error from None
 
     @contextmanager
-    def _counting_depth(self) -> Iterator[None]:
-        self._running.depth = getattr(self._running, "depth", 0) + 1
+    def _executes(self) -> Iterator[None]:
+        token = _executing.set((*_executing.get(), self))
         try:
             yield
         finally:
-            self._running.depth -= 1
+            _executing.reset(token)
 
     def drain(self, timeout: float | None = None) -> None:
         """There is never anything left."""

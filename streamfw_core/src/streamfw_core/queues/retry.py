@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from collections.abc import Callable
 
+from streamfw_core.aio.bridge import pause as sleep_or_wait
 from streamfw_core.errors import StreamsError
 from streamfw_core.queues.protocol import Handler
 
@@ -31,7 +31,7 @@ class MessageFailed(StreamsError):
 class Backoff:
     """How often and after what pauses: `attempts` in all, pauses doubling from `pause` seconds, each up to half longer."""
 
-    def __init__(self, attempts: int = 3, pause: float = 0.05, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, attempts: int = 3, pause: float = 0.05, sleep: Callable[[float], None] = sleep_or_wait) -> None:
         self.attempts = attempts
         self.pause = pause
         self.sleep = sleep

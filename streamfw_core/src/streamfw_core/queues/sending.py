@@ -7,11 +7,23 @@ from contextlib import suppress
 from functools import partial
 from typing import Self
 
+from streamfw_core.aio.bridge import give_way, in_thread
 from streamfw_core.errors import StorageError
 from streamfw_core.queues.inline import InlineQueue
 from streamfw_core.queues.protocol import FanoutPriority, TaskQueue
 
-__all__ = ["Sending"]
+__all__ = ["Sending", "enqueue"]
+
+
+def enqueue(queue: TaskQueue, message: bytes, priority: FanoutPriority) -> None:
+    """Hand a message to a task queue: from an event loop in a thread, as a broker may be slow, or the queue full.
+
+    The inline queue executes it here, where storages wait for the event loop.
+    """
+    if isinstance(queue, InlineQueue):
+        queue.enqueue(message, priority)
+    else:
+        in_thread(queue.enqueue, message, priority)
 
 
 class Sending:
@@ -34,7 +46,8 @@ class Sending:
             before, self._end = self._end, self._queue.begin(message, self._begin)
             self._finish(before)
         else:
-            self._finish(partial(self._queue.enqueue, message, priority))
+            self._finish(partial(enqueue, self._queue, message, priority))
+        give_way()
 
     def _finish(self, work: Callable[[], None] | None) -> None:
         if work is not None:

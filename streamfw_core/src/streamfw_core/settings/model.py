@@ -118,6 +118,23 @@ def _no_options() -> FrozenMapping[object]:
     return FrozenMapping({})
 
 
+def _key(takes: str, says: str, default: str | None = None) -> dict[str, str | None]:
+    """The metadata of a field that can be set; the page about settings is made of it, see `streamfw_core.settings.schema`.
+
+    :param takes: what may be written.
+    :param says: what it means.
+    :param default: what holds without, where the default of the field does not say it.
+    """
+    return {"takes": takes, "says": says, "default": default}
+
+
+_BACKEND: Final = _key("a name, or the path of a class", "the backend", default="")
+_OPTIONS: Final = _key("a mapping", "its options, which it checks", default="none")
+
+
+_OF_CLASS: Final = "the feed class's"
+
+
 def _frozen(value: Mapping[str, Any]) -> FrozenMapping[Any]:
     return value if isinstance(value, FrozenMapping) else FrozenMapping(value)
 
@@ -130,8 +147,8 @@ class StorageSettings:
     """
 
     name: str
-    backend: str
-    options: Mapping[str, object] = attrs.field(factory=_no_options, converter=_frozen)
+    backend: str = attrs.field(metadata=_BACKEND)
+    options: Mapping[str, object] = attrs.field(factory=_no_options, converter=_frozen, metadata=_OPTIONS)
     scheme: str | None = None
 
 
@@ -145,12 +162,35 @@ class FeedSettings:
     """
 
     name: str
-    timeline: str | None = None
-    activities: str | Unset | None = UNSET
-    serializer: str | None = None
-    aggregator: str | None = None
-    time_zone: str | None = None
-    max_length: int | None = None
+    timeline: str | None = attrs.field(
+        default=None, metadata=_key("the name of a storage", "where the timelines are", _OF_CLASS)
+    )
+    activities: str | Unset | None = attrs.field(
+        default=UNSET,
+        metadata=_key(
+            "the name of a storage, or `None`",
+            "where the activities are; `None`: timelines keep the activities themselves",
+            "that of the timelines",
+        ),
+    )
+    serializer: str | None = attrs.field(
+        default=None,
+        metadata=_key("`msgpack`, `json`, or the path of a class", "how activities are written", _OF_CLASS),
+    )
+    aggregator: str | None = attrs.field(
+        default=None,
+        metadata=_key(
+            "`recent_verb`, `notification`, a plugin's, or the path of a class",
+            "what goes into one group, of aggregated and notification feeds",
+            _OF_CLASS,
+        ),
+    )
+    time_zone: str | None = attrs.field(
+        default=None, metadata=_key("a name such as `Europe/Amsterdam`", "where their aggregator takes the day", "UTC")
+    )
+    max_length: int | None = attrs.field(
+        default=None, metadata=_key("a whole number", "how many activities the feed shows, or groups", _OF_CLASS)
+    )
 
 
 @attrs.frozen
@@ -160,17 +200,24 @@ class QueueSettings:
     `outbox` is the storage where messages are kept until the queue has them; None: they are not.
     """
 
-    backend: str = DEFAULT_QUEUE
-    options: Mapping[str, object] = attrs.field(factory=_no_options, converter=_frozen)
-    outbox: str | None = None
+    backend: str = attrs.field(
+        default=DEFAULT_QUEUE, metadata=_key("a name, or the path of a class", "who executes the fan-out")
+    )
+    options: Mapping[str, object] = attrs.field(factory=_no_options, converter=_frozen, metadata=_OPTIONS)
+    outbox: str | None = attrs.field(
+        default=None,
+        metadata=_key(
+            "the name of a storage", "where messages are kept until a queue of other processes has them", "they are not"
+        ),
+    )
 
 
 @attrs.frozen
 class MetricsSettings:
     """Where metrics go."""
 
-    backend: str
-    options: Mapping[str, object] = attrs.field(factory=_no_options, converter=_frozen)
+    backend: str = attrs.field(metadata=_BACKEND)
+    options: Mapping[str, object] = attrs.field(factory=_no_options, converter=_frozen, metadata=_OPTIONS)
 
 
 @attrs.frozen
@@ -178,18 +225,45 @@ class Settings:
     """Everything that can be set, with the defaults filled in.
 
     `default_storage` is the storage of feeds that name none; None when there are several and none stands out.
+    `metrics` has none or more: each is told.
     `tombstone_ttl` is how long a removal is remembered, in seconds.
     `origins` maps the path of every value to where it came from;
     `notes` are remarks for people, about settings that were found and not used.
     """
 
-    storages: Mapping[str, StorageSettings] = attrs.field(converter=_frozen)
-    feeds: Mapping[str, FeedSettings] = attrs.field(factory=dict, converter=_frozen)
-    managers: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen)
-    task_queue: QueueSettings = attrs.field(factory=QueueSettings)
-    metrics: MetricsSettings | None = None
-    default_storage: str | None = None
-    tombstone_ttl: float = TOMBSTONE_TTL
+    storages: Mapping[str, StorageSettings] = attrs.field(
+        converter=_frozen,
+        metadata=_key(
+            "name -> a URL, the name of a backend, or a mapping", "where things are kept", "`default`, in memory"
+        ),
+    )
+    feeds: Mapping[str, FeedSettings] = attrs.field(
+        factory=dict,
+        converter=_frozen,
+        metadata=_key("name -> a mapping", "what differs from the feed class", "nothing"),
+    )
+    managers: Mapping[str, str] = attrs.field(
+        factory=dict,
+        converter=_frozen,
+        metadata=_key('name -> `"module:Class"`', "where workers find the managers that messages name", "none"),
+    )
+    task_queue: QueueSettings = attrs.field(
+        factory=QueueSettings, metadata=_key("the name of a backend, or a mapping", "who executes the fan-out")
+    )
+    metrics: tuple[MetricsSettings, ...] = attrs.field(
+        default=(),
+        metadata=_key("the name of a backend, a mapping, or a list of these", "where counts and timings go", "nowhere"),
+    )
+    default_storage: str | None = attrs.field(
+        default=None,
+        metadata=_key(
+            "the name of a storage", "the storage of feeds that name none", "the one named `default`, or the only one"
+        ),
+    )
+    tombstone_ttl: float = attrs.field(
+        default=TOMBSTONE_TTL,
+        metadata=_key("seconds, or a `timedelta`", "for how long removals are remembered"),
+    )
     origins: Mapping[str, str] = attrs.field(factory=dict, converter=Origins, repr=False, eq=False)
     notes: tuple[str, ...] = attrs.field(default=(), eq=False)
 
@@ -211,7 +285,7 @@ class Settings:
             "feeds": {name: _masked_feed(feed) for name, feed in self.feeds.items()},
             "managers": dict(self.managers),
             "task_queue": {**_masked_backend(self.task_queue), "outbox": self.task_queue.outbox},
-            "metrics": _masked_backend(self.metrics) if self.metrics is not None else None,
+            "metrics": _masked_metrics(self.metrics),
             "default_storage": self.default_storage,
             "tombstone_ttl": self.tombstone_ttl,
         }
@@ -219,6 +293,12 @@ class Settings:
 
 def _masked_backend(settings: StorageSettings | QueueSettings | MetricsSettings) -> dict[str, Plain]:
     return {"backend": mask_text(settings.backend), "options": mask(settings.options)}
+
+
+def _masked_metrics(metrics: tuple[MetricsSettings, ...]) -> Plain:
+    """As they are usually written: nothing, one, or several by their number."""
+    masked = [_masked_backend(one) for one in metrics]
+    return None if not masked else masked[0] if len(masked) == 1 else {str(n): one for n, one in enumerate(masked)}
 
 
 def _masked_feed(feed: FeedSettings) -> Plain:

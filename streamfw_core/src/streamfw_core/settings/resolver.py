@@ -31,6 +31,7 @@ from streamfw_core.settings.model import (
     Unset,
 )
 from streamfw_core.settings.report import Report, describe, quote_name
+from streamfw_core.settings.schema import keys_of
 from streamfw_core.settings.sources import KEYS, NAME, find_source
 
 __all__ = ["resolve"]
@@ -40,7 +41,8 @@ DEFAULT_ALIAS: Final = "default"
 _ALIAS: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*\Z")
 _BACKEND_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*\Z")
-_FEED_KEYS: Final = ("timeline", "activities", "serializer", "aggregator", "time_zone", "max_length")
+_FEED_KEYS: Final = keys_of(FeedSettings)
+_BACKEND_KEYS: Final = keys_of(StorageSettings)
 
 # Thirty thousand years, in seconds: more than any clock counts.
 _FOREVER: Final = 1e12
@@ -130,7 +132,7 @@ class _Resolution:
     def _storage(self, path: str, name: str, value: object) -> StorageSettings | None:
         if isinstance(value, str):
             return self._storage_text(path, name, value)
-        parts = self._backend(path, value, Kind.STORAGE, _STORAGE_EXAMPLE)
+        parts = self._backend(path, value, Kind.STORAGE, _STORAGE_EXAMPLE, wanted="a URL, a name or a mapping")
         return StorageSettings(name, *parts) if parts is not None else None
 
     def _storage_text(self, path: str, name: str, value: str) -> StorageSettings | None:
@@ -264,13 +266,21 @@ class _Resolution:
         parts = self._backend("task_queue", value, Kind.TASK_QUEUE, example)
         return QueueSettings(*parts, outbox) if parts is not None else QueueSettings()
 
-    def _metrics(self) -> MetricsSettings | None:
+    def _metrics(self) -> tuple[MetricsSettings, ...]:
         value = self._raw.get("metrics")
         if value is None:
             self._report.default("metrics")
-            return None
-        parts = self._backend("metrics", value, Kind.METRICS, "{'backend': 'mymetrics', 'options': {...}}")
-        return MetricsSettings(*parts) if parts is not None else None
+            return ()
+        self._report.given("metrics")
+        several = [*value] if isinstance(value, list | tuple) else [value]
+        # One alone has the same path in a list as without.
+        paths = ["metrics"] if len(several) == 1 else [f"metrics.{number}" for number in range(len(several))]
+        example, wanted = "{'backend': 'mymetrics', 'options': {...}}", "a name, a mapping or a list of these"
+        parts = [
+            self._backend(path, one, Kind.METRICS, example, wanted=wanted)
+            for path, one in zip(paths, several, strict=True)
+        ]
+        return tuple(MetricsSettings(*part) for part in parts if part is not None)
 
     def _default_storage(self) -> str | None:
         path = "default_storage"
@@ -321,11 +331,12 @@ class _Resolution:
         self._report.problem(path, message, "such as 'user_feed'")
         return False
 
-    def _backend(self, path: str, value: object, kind: Kind, example: str) -> tuple[str, FrozenMapping[object]] | None:
+    def _backend(
+        self, path: str, value: object, kind: Kind, example: str, *, wanted: str = "a name or a mapping"
+    ) -> tuple[str, FrozenMapping[object]] | None:
         """Name and options of a backend, given as its name alone or as a mapping of both."""
         if isinstance(value, str):
             value = {"backend": value}
-        wanted = "a URL, a name or a mapping" if kind is Kind.STORAGE else "a name or a mapping"
         raw = self._report.mapping(path, value, example, wanted=wanted)
         if raw is None:
             return None
@@ -341,8 +352,8 @@ class _Resolution:
 
     def _backend_keys(self, path: str, raw: Mapping[str, object]) -> None:
         for key in raw:
-            if key not in {"backend", "options"}:
-                hint = did_you_mean(key, ("backend", "options"))
+            if key not in _BACKEND_KEYS:
+                hint = did_you_mean(key, _BACKEND_KEYS)
                 hint = hint or f"what belongs to the backend goes into 'options': {{{key!r}: ...}}"
                 self._report.problem(f"{path}.{key}", "unknown key", hint)
 

@@ -19,7 +19,9 @@ from streamfw_core.errors import Problem, SettingsError
 from streamfw_core.plugins.known import OLD_NAMES
 from streamfw_core.plugins.suggest import did_you_mean, nearest
 from streamfw_core.settings.masking import mask_text
+from streamfw_core.settings.model import Settings
 from streamfw_core.settings.report import describe
+from streamfw_core.settings.schema import keys_of
 
 __all__ = ["DJANGO_ORIGIN", "KEYS", "NAME", "VARIABLE", "Source", "find_source"]
 
@@ -29,15 +31,7 @@ NAME: Final = "STREAMFW"
 VARIABLE: Final = "STREAMFW_SETTINGS"
 """The environment variable that says where the settings are."""
 
-KEYS: Final = (
-    "storages",
-    "feeds",
-    "managers",
-    "task_queue",
-    "metrics",
-    "default_storage",
-    "tombstone_ttl",
-)
+KEYS: Final = keys_of(Settings)
 """The keys that settings have."""
 
 DJANGO_ORIGIN: Final = "django.conf.settings"

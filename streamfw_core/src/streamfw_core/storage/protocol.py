@@ -55,6 +55,7 @@ class Capabilities:
     :param starts: `start_write` is there (see `StartStorage`).
     :param columns: entries may carry values of columns that feed classes declare.
     :param schema: there is a schema, and `plan_schema` is there (see `SchemaStorage`).
+    :param aio: on an event loop no call blocks: it waits for nothing, or through `streamfw_core.aio.wait`.
     :param deviations: promise (such as `"C9"`) -> why this storage does not keep it.
     """
 
@@ -70,6 +71,7 @@ class Capabilities:
     starts: bool = False
     columns: bool = False
     schema: bool = False
+    aio: bool = False
     deviations: Mapping[str, str] = field(factory=dict)
 
 

@@ -7,12 +7,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import RedisError
+from streamfw_core.aio.bridge import in_aio
 
 from streamfw_redis.options import Options
+
+if TYPE_CHECKING:
+    from streamfw_redis.servers.loops import Pools
 
 __all__ = ["Pool", "connection_arguments", "kind_of"]
 
@@ -25,8 +29,15 @@ Greeting = Callable[[Any, str], None]
 """What is done with the first connection to a server, before anything else is sent; it gets the address too."""
 
 
+_of_parents: list[object] = []
+"""Connections of event loops that a process had before it was forked: to close one here would disturb the loop there."""
+
+
 class Pool:
-    """Idle connections to one server. A connection is used by one thread at a time."""
+    """Idle connections to one server. A connection is used by one thread at a time.
+
+    Each event loop has connections of its own; see `loops`.
+    """
 
     def __init__(
         self, address: str, kind: type[Any], arguments: Mapping[str, Any], greeting: Greeting | None = None
@@ -37,6 +48,7 @@ class Pool:
         self._greeting = greeting
         self._greeted, self._greets = False, threading.Lock()
         self._idle: deque[tuple[Any, float]] = deque()
+        self._of_loops: Pools = {}
         self._pid = os.getpid()
 
     @classmethod
@@ -54,8 +66,13 @@ class Pool:
         """
         if self._pid != os.getpid():
             # The sockets are shared with the parent: whoever reads first would take the other's answers.
-            self._idle, self._pid = deque(), os.getpid()
+            _of_parents.append(self._of_loops)
+            self._idle, self._of_loops, self._pid = deque(), {}, os.getpid()
             self._greeted, self._greets = False, threading.Lock()
+        if in_aio():
+            from streamfw_redis.servers.loops import pool_of_loop
+
+            return pool_of_loop(self._of_loops, self._kind, self._arguments).take(self._greet)
         while True:
             try:
                 connection, used = self._idle.pop()
@@ -67,7 +84,10 @@ class Pool:
 
     def give_back(self, connection: Any) -> None:
         """Keep a connection on which nothing is left to be read."""
-        if self._pid == os.getpid() and len(self._idle) < MOST_IDLE:
+        give_back = getattr(connection, "give_back", None)
+        if give_back is not None:  # one of an event loop knows where it belongs
+            give_back()
+        elif self._pid == os.getpid() and len(self._idle) < MOST_IDLE:
             self._idle.append((connection, time.monotonic()))
         else:
             connection.disconnect()
@@ -78,6 +98,8 @@ class Pool:
             return
         while self._idle:
             self._idle.pop()[0].disconnect()
+        for of_loop in [*self._of_loops.values()]:
+            of_loop.close()
 
     def _make(self) -> Any:
         connection = self._kind(**self._arguments)
@@ -92,6 +114,11 @@ class Pool:
     def _greet(self, connection: Any) -> None:
         """Once; threads that come meanwhile wait, as the server may be refused."""
         if self._greeting is None or self._greeted:
+            return
+        if in_aio():
+            # Each task by itself: a lock that one has while it waits would stop the loop, and so itself.
+            self._greeting(connection, self.address)
+            self._greeted = True
             return
         with self._greets:
             if not self._greeted:

@@ -11,6 +11,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from redis.exceptions import NoScriptError, RedisError
+from streamfw_core.aio.bridge import give_way, pause
 
 from streamfw_redis.failures import at, code_of, may_pass, not_replicated
 from streamfw_redis.keys import Keys
@@ -95,7 +96,7 @@ class Servers(ABC):
     def _again(self, calls: Sequence[Call], values: list[Any], again: list[int], *, lost: bool) -> Replies:
         """Send again what failed and may pass: at once the first time and after redirections, else after a pause."""
         deadline = time.monotonic() + self.options.retry_for
-        pause, at_once = FIRST_PAUSE, True
+        seconds, at_once = FIRST_PAUSE, True
         while again := [index for index in again if self._may_pass(values[index])]:
             failures = [values[index] for index in again]
             if at_once:
@@ -103,9 +104,9 @@ class Servers(ABC):
             else:
                 if time.monotonic() >= deadline:
                     break
-                logger.info("storage %r: %s; trying again in %.2f s", self.name, failures[0], pause)
-                time.sleep(pause * random.uniform(0.5, 1))
-                pause = min(pause * 2, LONGEST_PAUSE)
+                logger.info("storage %r: %s; trying again in %.2f s", self.name, failures[0], seconds)
+                pause(seconds * random.uniform(0.5, 1))
+                seconds = min(seconds * 2, LONGEST_PAUSE)
                 at_once = all(code_of(failure) in REDIRECTS for failure in failures)
             self._learn_from(failures)
             replies, more = self._receive(self._send([calls[index] for index in again], failures))
@@ -120,15 +121,15 @@ class Servers(ABC):
 
         :raises RedisError: one failed.
         """
-        deadline, pause = time.monotonic() + self.options.retry_for, FIRST_PAUSE
+        deadline, seconds = time.monotonic() + self.options.retry_for, FIRST_PAUSE
         while True:
             try:
                 return ask(pool, calls)
             except (RedisError, OSError) as error:
                 if not self._may_pass(error) or time.monotonic() >= deadline:
                     raise
-            time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause(seconds)
+            seconds = min(seconds * 2, LONGEST_PAUSE)
 
     def _send(self, calls: Iterable[Call], met: Iterable[Any]) -> _Sent:
         """Send calls, and read nothing.
@@ -139,6 +140,8 @@ class Servers(ABC):
         try:
             for call, failure in zip(calls, met, strict=False):
                 made.append(call)
+                if len(made) > 1:  # to make a call may take long
+                    give_way()
                 try:
                     pool, asking = self._route(call, failure)
                 except (RedisError, OSError) as unknown:

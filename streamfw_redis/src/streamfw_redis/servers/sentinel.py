@@ -10,6 +10,7 @@ from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError
 from redis.sentinel import Sentinel as Driver
+from streamfw_core.aio.bridge import in_thread
 
 from streamfw_redis.checks import greet
 from streamfw_redis.options import Options, address
@@ -44,7 +45,7 @@ class Sentinel(Servers):
 
     def _find(self) -> Pool:
         try:
-            host, port = self._driver.discover_master(self.options.service)
+            host, port = in_thread(self._driver.discover_master, self.options.service)
         except MasterNotFoundError as error:
             # The driver takes a wrong password for a sentinel that is away.
             if "AuthenticationError" in str(error):

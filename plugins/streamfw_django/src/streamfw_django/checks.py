@@ -1,0 +1,225 @@
+"""What `manage.py check` says of feeds: everything that is wrong, with its path and what would be right.
+
+| id | what is wrong |
+|---|---|
+| `streamfw.E001` | a setting: an unknown key, a wrong type, a name of nothing |
+| `streamfw.E002` | a backend that no installed plugin offers, or that is broken |
+| `streamfw.E003` | options that a backend refuses |
+| `streamfw.E004` | a manager that cannot be imported, or cannot work |
+| `streamfw.E005` | two feed classes that share a name, a key or an activity namespace |
+| `streamfw.E006` | a feed class, the outbox or a queue that does not fit to where the settings put it |
+| `streamfw.E007` | a storage that does not answer (`--deploy`) |
+| `streamfw.W001` | settings that have no effect |
+| `streamfw.W002` | settings of a feed that no feed class has |
+| `streamfw.W003` | `STREAMFW_SETTINGS` in the environment, which wins over Django's settings |
+| `streamfw.W004` | feeds in the memory of one process (`--deploy`) |
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from attrs import define, field
+from django.conf import settings as django_settings
+from django.core import checks
+from streamfw_core.errors import (
+    BackendBroken,
+    BackendConflict,
+    BackendNotFound,
+    FeedConflict,
+    Problem,
+    SettingsError,
+)
+from streamfw_core.feeds.binding import Binding
+from streamfw_core.plugins.suggest import did_you_mean
+from streamfw_core.settings import Settings
+from streamfw_core.settings.masking import mask_text
+from streamfw_core.settings.sources import KEYS, NAME, VARIABLE
+from streamfw_core.storage.protocol import Query, Scope, Storage
+
+from streamfw_core import Feed, Manager, Streams
+from streamfw_django.application import resolve_settings
+from streamfw_django.discovery import feed_classes
+
+__all__ = ["check_deployment", "check_program"]
+
+_NOBODY: Final = "streamfw.check"
+"""The owner whose feeds are asked for to see whether a storage answers."""
+
+
+def check_program(**_: Any) -> list[checks.CheckMessage]:
+    """Everything that can be found out without a connection."""
+    return _Program().check()
+
+
+def check_deployment(**_: Any) -> list[checks.CheckMessage]:
+    """Whether storages answer, and outlive the process."""
+    return _Program().check_servers()
+
+
+@define
+class _Program:
+    """One look at the program, at an application of its own: nothing of it is used afterwards."""
+
+    found: list[checks.CheckMessage] = field(factory=list)
+
+    def check(self) -> list[checks.CheckMessage]:
+        settings = self._settings()
+        if settings is not None:
+            self._warn(settings)
+            with Streams(settings) as streams:
+                self._storages(streams)
+                self._queue(streams)
+                with self._noting("metrics", "E003"):
+                    _ = streams.metrics
+                managers = self._managers(streams)
+                bindings = self._feeds(streams, managers)
+                self._unused(settings, bindings)
+        return self.found
+
+    def check_servers(self) -> list[checks.CheckMessage]:
+        try:
+            settings = resolve_settings()
+        except SettingsError:
+            return []  # `check` says it.
+        with Streams(settings) as streams:
+            storages = self._storages(streams)
+            bindings = self._feeds(streams, self._managers(streams))
+            self.found.clear()  # The same.
+            for name, storage in storages.items():
+                self._answers(name, storage, [one for one in bindings if one.timelines.name == name])
+        return self.found
+
+    # --- what is looked at ---
+
+    def _settings(self) -> Settings | None:
+        try:
+            return resolve_settings()
+        except SettingsError as error:
+            for problem in error.problems:
+                self._error("E001", problem)
+            return None
+
+    def _warn(self, settings: Settings) -> None:
+        for note in settings.notes:
+            self._warning("W001", NAME, note)
+        if os.environ.get(VARIABLE, "").strip() and hasattr(django_settings, NAME):
+            said = f"is set in the environment and wins over {NAME} in Django's settings"
+            self._warning("W003", VARIABLE, said, f"unset {VARIABLE}, or remove {NAME}")
+
+    def _storages(self, streams: Streams) -> dict[str, Storage]:
+        made = {}
+        for name in streams.settings.storages:
+            with self._noting(f"storages.{name}", "E003"):
+                made[name] = streams.storage(name)
+        return made
+
+    def _queue(self, streams: Streams) -> None:
+        with self._noting("task_queue", "E003"):
+            # The scope of some is known only when what they are made of was found.
+            _ = streams.queue.scope
+            with self._noting("task_queue.outbox", "E006"):
+                _ = streams.outbox
+
+    def _managers(self, streams: Streams) -> list[Manager]:
+        made = []
+        for name in streams.settings.managers:
+            with self._noting(f"managers.{name}", "E004"):
+                made.append(streams.manager(name))
+        return made
+
+    def _feeds(self, streams: Streams, managers: list[Manager]) -> list[Binding]:
+        """Bind one feed class after the other, so that each says what is wrong with it; then the managers."""
+        classes: dict[type[Feed], None] = {}
+        for manager in managers:
+            listed = manager.feed_classes.values() if hasattr(manager.feed_classes, "values") else ()
+            classes |= dict.fromkeys(cls for cls in (manager.user_feed_class, *listed) if isinstance(cls, type))
+        classes |= dict.fromkeys(feed_classes())
+        bindings = []
+        for feed_class in classes:
+            with self._noting(f"feeds.{getattr(feed_class, 'name', feed_class.__name__)}", "E006"):
+                bindings.append(streams.bind(feed_class))
+        for manager in managers:
+            with self._noting(f"managers.{manager.given_name or manager.name}", "E004"):
+                _ = manager.streams
+        return bindings
+
+    def _unused(self, settings: Settings, bindings: list[Binding]) -> None:
+        names = [binding.spec.name for binding in bindings]
+        for name in settings.feeds:
+            if names and name not in names and not any(message.obj == _where(f"feeds.{name}") for message in self.found):
+                hint = did_you_mean(name, names) or f"there are: {', '.join(sorted(names))}"
+                self._warning("W002", f"feeds.{name}", "no feed class of the installed apps has this name", hint)
+
+    def _answers(self, name: str, storage: Storage, bindings: list[Binding]) -> None:
+        if storage.capabilities.scope is Scope.PROCESS:
+            hint = "such as 'redis://localhost:6379/0', with `pip install \"streamfw[redis]\"`"
+            self._warning("W004", f"storages.{name}", "is gone when the process ends, and no other process sees it", hint)
+            return
+        try:
+            _ask(storage, bindings)
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises, it is not an answer
+            hint = "is the server running, and can it be reached from here? `manage.py streamfw settings` shows where it is"
+            self._error("E007", Problem(f"storages.{name}", f"does not answer: {error}", hint))
+
+    # --- what is said ---
+
+    @contextmanager
+    def _noting(self, path: str, id: str) -> Iterator[None]:
+        """Make messages of an error: each once, as one mistake may be met from several sides."""
+        try:
+            yield
+        except SettingsError as error:
+            for problem in error.problems:
+                self._error("E006" if problem.path.startswith("feeds.") else id, problem)
+        except (BackendNotFound, BackendConflict, BackendBroken) as error:
+            self._error("E002", Problem(path, str(error), _remedy(error)))
+        except FeedConflict as error:
+            self._error("E005", Problem(path, *_halves(str(error))))
+        except Exception as error:  # noqa: BLE001 - the program's own code may raise anything
+            self._error(id, Problem(path, *_halves(str(error) or type(error).__name__)))
+
+    def _error(self, id: str, problem: Problem) -> None:
+        self._say(checks.Error, id, problem.path, problem.message, problem.hint)
+
+    def _warning(self, id: str, path: str, message: str, hint: str = "") -> None:
+        self._say(checks.Warning, id, path, message, hint)
+
+    def _say(self, kind: Callable[..., checks.CheckMessage], id: str, path: str, message: str, hint: str) -> None:
+        text = mask_text(message)
+        if not any(one.msg == text for one in self.found):
+            self.found.append(kind(text, hint=mask_text(hint) or None, obj=_where(path), id=f"streamfw.{id}"))
+
+
+def _where(path: str) -> str:
+    """As people find it: the names of Stream-Framework are settings of their own."""
+    return f"{NAME}.{path}" if path.partition(".")[0] in KEYS else path
+
+
+def _halves(text: str) -> tuple[str, str]:
+    """What happened, and what to do: messages of errors say that after a colon or a semicolon."""
+    for mark in ("; ", ": "):
+        message, found, hint = text.rpartition(mark)
+        if found:
+            return message, hint
+    return text, ""
+
+
+def _remedy(error: BackendNotFound | BackendConflict | BackendBroken) -> str:
+    if isinstance(error, BackendNotFound) and error.suggestion is not None:
+        return f"did you mean {error.suggestion!r}?"
+    if isinstance(error, BackendNotFound) and error.install is not None:
+        return error.install
+    return "`manage.py streamfw plugins` shows what is installed"
+
+
+def _ask(storage: Storage, bindings: list[Binding]) -> None:
+    """Let a storage answer a small question about a feed that nobody has."""
+    if bindings:
+        for binding in bindings:
+            binding.timelines.stats(binding.spec, [Query(_NOBODY)])
+    elif not storage.capabilities.schema:
+        storage.load("streamfw.check", [0])

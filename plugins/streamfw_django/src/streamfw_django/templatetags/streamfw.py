@@ -1,0 +1,82 @@
+"""`{% load streamfw %}`: feeds, pages, counts, and a loop that renders activities with a template for each verb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import template
+from django.template.loader import select_template
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import slugify
+from streamfw_core.errors import FeedConflict
+from streamfw_core.plugins.suggest import did_you_mean
+
+from streamfw_core import AggregatedActivity, Feed, NotificationActivity, NotificationFeed
+from streamfw_django.discovery import known_feeds
+from streamfw_django.paginator import CursorPage, CursorPaginator
+from streamfw_django.prefetching import actors_of, objects_of, targets_of
+
+register = template.Library()
+
+register.filter("actors", actors_of)
+register.filter("objects", objects_of)
+register.filter("targets", targets_of)
+
+
+@register.simple_tag
+def feed(name: str, user: Any) -> Feed:
+    """`{% feed "wall" user as wall %}`: the feed of a user (or a user's id) by the name of its class.
+
+    :raises FeedConflict: no feed class of the installed apps has this name.
+    """
+    known = known_feeds()
+    if name not in known:
+        hint = did_you_mean(name, known) or f"there are: {', '.join(sorted(known))}"
+        raise FeedConflict(f"no feed class of the installed apps is named {name!r}; {hint}")
+    return known[name](getattr(user, "pk", user))
+
+
+@register.simple_tag
+def feed_page(feed: Feed, size: int = 25, after: str | None = None) -> CursorPage:
+    """`{% feed_page wall 25 request.GET.after as page %}`: a page with its instances, and `page.next_cursor`."""
+    return CursorPaginator(feed, size).get_page(after)
+
+
+@register.simple_tag
+def unseen_count(feed: NotificationFeed) -> int:
+    """`{% unseen_count bell %}`: how many groups have something that was not seen."""
+    return feed.count_unseen()
+
+
+@register.simple_tag
+def unread_count(feed: NotificationFeed) -> int:
+    """`{% unread_count bell %}`: how many groups have something that was not read."""
+    return feed.count_unread()
+
+
+@register.simple_tag(takes_context=True)
+def render_activities(context: template.Context, activities: Iterable[Any], folder: str = "streamfw") -> SafeString:
+    """`{% render_activities page %}`: each activity or group with the first template that exists.
+
+    For an activity whose verb is "love": `streamfw/activity_love.html`, `streamfw/activity.html`.
+    For a group: `streamfw/group_love.html`, `streamfw/group.html`;
+    for a group of a notification feed these too, after `streamfw/notification_love.html` and `streamfw/notification.html`.
+    They have all variables around them, and `activity` or `group`.
+    """
+    around = context.flatten()
+    request = around.get("request")
+    rendered = []
+    for one in activities:
+        grouped = isinstance(one, AggregatedActivity)
+        found = select_template(_names(one, folder), using=context.template.engine.name)
+        rendered.append(found.render({**around, "group" if grouped else "activity": one}, request))
+    return mark_safe("".join(rendered))  # noqa: S308 - each template has escaped what it shows
+
+
+def _names(one: Any, folder: str) -> list[str]:
+    kinds = ["activity"]
+    if isinstance(one, AggregatedActivity):
+        kinds = ["notification", "group"] if isinstance(one, NotificationActivity) else ["group"]
+    verb = slugify(one.verb.infinitive)
+    return [name for kind in kinds for name in (f"{folder}/{kind}_{verb}.html", f"{folder}/{kind}.html")]

@@ -1,0 +1,102 @@
+"""Feeds of their own for each test: what one test publishes no other sees, and no server keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal
+from uuid import uuid4
+
+import attrs
+from streamfw_core.feeds.binding import Binding
+from streamfw_core.plugins.known import DEFAULT_STORAGE
+from streamfw_core.settings import QueueSettings, Settings, StorageSettings
+from streamfw_core.storage.protocol import Storage
+
+from streamfw_core import Feed, Streams, set_default_streams
+from streamfw_django.application import resolve_settings
+
+__all__ = ["IsolatedFeeds", "isolated_feeds"]
+
+Where = Literal["memory", "prefix"]
+
+
+@contextmanager
+def isolated_feeds(where: Where = "memory") -> Iterator[Streams]:
+    """Make an application the default one whose feeds are empty, and which is gone afterwards.
+
+    It is that of the project, but for where its feeds are: fan-out is done in the caller, and nothing is measured.
+
+    :param where: `"memory"`: all storages are in memory;
+        `"prefix"`: they are those of the settings, with a `prefix` of their own, which is emptied in the end.
+        On backends that have no such option use the memory.
+    """
+    settings = resolve_settings()
+    streams = _Isolated(attrs.evolve(settings, storages=_moved(settings, where), task_queue=QueueSettings(), metrics=()))
+    before = set_default_streams(streams)
+    try:
+        yield streams
+    finally:
+        set_default_streams(before)
+        streams.forget()
+
+
+class IsolatedFeeds:
+    """Goes before a test case of Django, whose tests then have feeds of their own, and `self.streams`.
+
+    ```python
+    class WallTests(IsolatedFeeds, TestCase): ...
+    ```
+
+    What `setUpTestData` publishes goes elsewhere, and no test sees it: publish in `setUp`.
+    """
+
+    feeds_in: ClassVar[Where] = "memory"
+    streams: Streams
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        case: Any = cls
+        case.enterClassContext(isolated_feeds(cls.feeds_in))
+        super().setUpClass()  # type: ignore[misc]
+
+    def setUp(self) -> None:
+        case: Any = self
+        self.streams = case.enterContext(isolated_feeds(self.feeds_in))
+        super().setUp()  # type: ignore[misc]
+
+
+class _Isolated(Streams):
+    """Knows what it has bound, and so what is to be emptied."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._used: dict[type[Feed], Binding] = {}
+
+    def bind(self, feed_class: type[Feed]) -> Binding:
+        binding = self._used[feed_class] = super().bind(feed_class)
+        return binding
+
+    def forget(self) -> None:
+        spaces: dict[tuple[int, str], Storage] = {}
+        for binding in self._used.values():
+            spaces[id(binding.timelines), binding.spec.namespace] = binding.timelines
+            if binding.activities is not None:
+                spaces[id(binding.activities), binding.records] = binding.activities
+        try:
+            for (_, namespace), storage in spaces.items():
+                storage.flush(namespace)
+        finally:
+            self.close()
+
+
+def _moved(settings: Settings, where: Where) -> dict[str, StorageSettings]:
+    if where == "memory":
+        return {name: StorageSettings(name, DEFAULT_STORAGE) for name in settings.storages}
+    prefix = f"test-{uuid4().hex}:"
+    return {
+        name: storage
+        if storage.backend == DEFAULT_STORAGE
+        else attrs.evolve(storage, options={**storage.options, "prefix": prefix})
+        for name, storage in settings.storages.items()
+    }

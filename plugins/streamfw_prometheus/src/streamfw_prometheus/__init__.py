@@ -1,0 +1,1 @@
+"""Metrics of streamfw for Prometheus."""

@@ -1,0 +1,1 @@
+"""Metrics of streamfw to a statsd server, through `statsd` or `python-statsd`."""
