@@ -61,9 +61,16 @@ class Bench:
 
 
 @contextmanager
-def redis_bench(description: str, *, runs: int) -> Iterator[Bench]:
-    """Read the command line, start the server, and write what was measured."""
+def redis_bench(
+    description: str, *, runs: int, more: Callable[[argparse.ArgumentParser], None] | None = None
+) -> Iterator[Bench]:
+    """Read the command line, start the server, and write what was measured.
+
+    :param more: adds options of one benchmark.
+    """
     command = parser(description, runs=runs)
+    if more is not None:
+        more(command)
     add_server_option(command)
     command.add_argument(
         "--old-python",

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count
 from django.test import TestCase
 from photos.feeds import BellFeed, DigestFeed, WallFeed
-from photos.models import Album, Favourite, Panorama, Photo, Tag
+from photos.models import Album, Favourite, Panorama, Photo, Seat, Tag
 from streamfw_core.errors import ArgumentError, IdError, MissingObject
 from streamfw_django import ModelActivity, actors_of, objects_of, prefetch, reference_of, targets_of
 from streamfw_django.testing import IsolatedFeeds
@@ -60,6 +60,15 @@ class ModelActivities(IsolatedFeeds, TestCase):
         assert reference_of(panorama) == f"photos.panorama:{panorama.pk}"
         [read] = self.published(ModelActivity(self.ada, Love, panorama))
         assert type(read.object) is Panorama
+
+    def test_a_key_may_be_composite(self) -> None:
+        seats = [Seat.objects.create(row="a:1", number=number) for number in range(2)]
+        read = self.published(*(ModelActivity(self.ada, Love, seat) for seat in seats))
+        assert {one.object for one in read} == {*seats}
+        again = [*WallFeed(1)[:]]
+        with self.assertNumQueries(1):
+            prefetch(again, roles=["object"])
+            assert {one.object for one in again} == {*seats}
 
     def test_what_was_deleted_is_none(self) -> None:
         read, other = self.published(

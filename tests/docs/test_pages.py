@@ -29,10 +29,11 @@ README_FILES = [
 
 
 NEED_SERVERS = {"background-tasks.md", "cassandra.md", "choosing-a-storage.md", "redis.md", "writing-a-task-queue.md"}
-"""The examples of these run in a test of their own."""
+NEED_PROJECTS = {"django.md"}
+"""The examples of these run in tests of their own."""
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if page.name not in NEED_SERVERS], ids=page_id)
+@pytest.mark.parametrize("page", [page for page in pages() if page.name not in NEED_SERVERS | NEED_PROJECTS], ids=page_id)
 def test_examples_run(page: Path) -> None:
     run_examples(page)
 

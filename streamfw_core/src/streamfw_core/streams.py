@@ -292,6 +292,8 @@ class Streams:
 
         :raises QueueUnavailable: the queue cannot be reached, and there is no outbox.
         """
+        from streamfw_core.queues.sending import enqueue
+
         outbox = self.outbox
         if outbox is None:
             enqueue(self.queue, message, priority)
@@ -300,8 +302,6 @@ class Streams:
 
     def execute(self, message: bytes) -> None:
         """Do what a task message asks for: what every worker calls. See `streamfw_core.fanout`.
-        from streamfw_core.queues.sending import enqueue
-
 
         What of the program is called meanwhile, such as `get_user_follower_ids`, finds this application as the default.
         """
@@ -363,6 +363,13 @@ class Streams:
             if self._metrics is not None:
                 self.reporting.close()
 
+    @property
+    def aio(self) -> AioStreams:
+        """What an event loop awaits: `async with Streams(settings).aio as streams`."""
+        from streamfw_core.aio.applications import AioStreams
+
+        return AioStreams(self)
+
     def __enter__(self) -> Self:
         return self
 
@@ -371,13 +378,6 @@ class Streams:
 
 
 def _import_manager(name: str, path: str) -> Any:
-    @property
-    def aio(self) -> AioStreams:
-        """What an event loop awaits: `async with Streams(settings).aio as streams`."""
-        from streamfw_core.aio.applications import AioStreams
-
-        return AioStreams(self)
-
     """The class of a manager that the settings list.
 
     :raises ManagerNotFound: it cannot be imported.

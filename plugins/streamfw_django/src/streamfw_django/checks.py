@@ -32,12 +32,14 @@ from streamfw_core.errors import (
     FeedConflict,
     Problem,
     SettingsError,
+    StreamsError,
 )
 from streamfw_core.feeds.binding import Binding
+from streamfw_core.plugins.known import OLD_NAMES
 from streamfw_core.plugins.suggest import did_you_mean
 from streamfw_core.settings import Settings
 from streamfw_core.settings.masking import mask_text
-from streamfw_core.settings.sources import KEYS, NAME, VARIABLE
+from streamfw_core.settings.sources import NAME, VARIABLE
 from streamfw_core.storage.protocol import Query, Scope, Storage
 
 from streamfw_core import Feed, Manager, Streams
@@ -65,6 +67,8 @@ class _Program:
     """One look at the program, at an application of its own: nothing of it is used afterwards."""
 
     found: list[checks.CheckMessage] = field(factory=list)
+    names: set[str] = field(factory=set)
+    """Of the feed classes."""
 
     def check(self) -> list[checks.CheckMessage]:
         settings = self._settings()
@@ -76,8 +80,8 @@ class _Program:
                 with self._noting("metrics", "E003"):
                     _ = streams.metrics
                 managers = self._managers(streams)
-                bindings = self._feeds(streams, managers)
-                self._unused(settings, bindings)
+                self._feeds(streams, managers)
+                self._unused(settings)
         return self.found
 
     def check_servers(self) -> list[checks.CheckMessage]:
@@ -140,19 +144,21 @@ class _Program:
         classes |= dict.fromkeys(feed_classes())
         bindings = []
         for feed_class in classes:
-            with self._noting(f"feeds.{getattr(feed_class, 'name', feed_class.__name__)}", "E006"):
+            name = getattr(feed_class, "name", feed_class.__name__)
+            self.names.add(name)
+            with self._noting(f"feeds.{name}", "E006"):
                 bindings.append(streams.bind(feed_class))
         for manager in managers:
             with self._noting(f"managers.{manager.given_name or manager.name}", "E004"):
                 _ = manager.streams
         return bindings
 
-    def _unused(self, settings: Settings, bindings: list[Binding]) -> None:
-        names = [binding.spec.name for binding in bindings]
-        for name in settings.feeds:
-            if names and name not in names and not any(message.obj == _where(f"feeds.{name}") for message in self.found):
-                hint = did_you_mean(name, names) or f"there are: {', '.join(sorted(names))}"
-                self._warning("W002", f"feeds.{name}", "no feed class of the installed apps has this name", hint)
+    def _unused(self, settings: Settings) -> None:
+        if not self.names:
+            return  # A program may make its feed classes wherever it likes.
+        for name in sorted({*settings.feeds} - self.names):
+            hint = did_you_mean(name, self.names) or f"there are: {', '.join(sorted(self.names))}"
+            self._warning("W002", f"feeds.{name}", "no feed class of the installed apps has this name", hint)
 
     def _answers(self, name: str, storage: Storage, bindings: list[Binding]) -> None:
         if storage.capabilities.scope is Scope.PROCESS:
@@ -163,24 +169,23 @@ class _Program:
             _ask(storage, bindings)
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, it is not an answer
             hint = "is the server running, and can it be reached from here? `manage.py streamfw settings` shows where it is"
-            self._error("E007", Problem(f"storages.{name}", f"does not answer: {error}", hint))
+            self._error("E007", Problem(f"storages.{name}", mask_text(f"does not answer: {error}"), hint))
 
     # --- what is said ---
 
     @contextmanager
     def _noting(self, path: str, id: str) -> Iterator[None]:
-        """Make messages of an error: each once, as one mistake may be met from several sides."""
+        """Make messages of an error."""
         try:
             yield
         except SettingsError as error:
             for problem in error.problems:
-                self._error("E006" if problem.path.startswith("feeds.") else id, problem)
-        except (BackendNotFound, BackendConflict, BackendBroken) as error:
-            self._error("E002", Problem(path, str(error), _remedy(error)))
-        except FeedConflict as error:
-            self._error("E005", Problem(path, *_halves(str(error))))
+                self._error(_id_of(problem.path), problem)
         except Exception as error:  # noqa: BLE001 - the program's own code may raise anything
-            self._error(id, Problem(path, *_halves(str(error) or type(error).__name__)))
+            # One mistake may be met from several sides: by a feed, and by its manager.
+            id, problem = _told(path, id, error)
+            if not any(message.msg == problem.message for message in self.found):
+                self._error(id, problem)
 
     def _error(self, id: str, problem: Problem) -> None:
         self._say(checks.Error, id, problem.path, problem.message, problem.hint)
@@ -189,14 +194,35 @@ class _Program:
         self._say(checks.Warning, id, path, message, hint)
 
     def _say(self, kind: Callable[..., checks.CheckMessage], id: str, path: str, message: str, hint: str) -> None:
-        text = mask_text(message)
-        if not any(one.msg == text for one in self.found):
-            self.found.append(kind(text, hint=mask_text(hint) or None, obj=_where(path), id=f"streamfw.{id}"))
+        said = kind(message, hint=hint or None, obj=_where(path), id=f"streamfw.{id}")
+        if said not in self.found:
+            self.found.append(said)
 
 
 def _where(path: str) -> str:
-    """As people find it: the names of Stream-Framework are settings of their own."""
-    return f"{NAME}.{path}" if path.partition(".")[0] in KEYS else path
+    """As people find it: the names of Stream-Framework are settings of their own, and the environment is another place."""
+    first = path.partition(".")[0]
+    return path if first in {NAME, VARIABLE, *OLD_NAMES} or " " in first else f"{NAME}.{path}"
+
+
+def _id_of(path: str) -> str:
+    """What a problem is about that is found out only when what the settings describe is put together."""
+    if path.startswith("feeds.") or path == "task_queue.outbox":
+        return "E006"
+    return "E004" if path.startswith("managers") else "E003"
+
+
+def _told(path: str, id: str, error: Exception) -> tuple[str, Problem]:
+    """The id and the message of an error that is no `SettingsError`."""
+    if isinstance(error, (BackendNotFound, BackendConflict, BackendBroken)):
+        first, *lines = str(error).splitlines()
+        broken = [line for line in lines if " is broken: " in line]
+        return "E002", Problem(path, "\n".join([first, *broken]), _remedy(error))
+    if isinstance(error, FeedConflict):
+        return "E005", Problem(path, *_halves(str(error)))
+    if isinstance(error, StreamsError):
+        return id, Problem(path, *_halves(str(error)))
+    return id, Problem(path, mask_text(f"{type(error).__name__}: {error}"))
 
 
 def _halves(text: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+
 from attrs import frozen
 
 from streamfw_core.feeds.feed import Feed

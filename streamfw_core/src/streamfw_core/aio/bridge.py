@@ -47,7 +47,9 @@ def wait(awaitable: Awaitable[T]) -> T:
         return result
     if iscoroutine(awaitable):
         awaitable.close()
-    raise Unsupported("wait() is for code that is called through aio, such as `await feed.aio[:25]`: here, nothing awaits it")
+    raise Unsupported(
+        "wait() is for code that is called through aio, such as `await feed.aio[:25]`: here, nothing awaits it"
+    )
 
 
 def in_aio() -> bool:

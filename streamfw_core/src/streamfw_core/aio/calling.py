@@ -42,7 +42,7 @@ def awaited(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[An
     """A method of the same name and arguments; what a subclass made of it is what is called."""
     name = method.__name__
 
-    async def call(self: Any, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         found: T = await self.run(getattr(self._target, name), *args, **kwargs)
         return found
 

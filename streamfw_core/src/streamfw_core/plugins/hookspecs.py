@@ -191,21 +191,22 @@ def streamfw_register_metrics(register: Register) -> None:
     Its methods are called once per batch, and on the way of every read: they must not wait for a network.
 
     ```python
-    # streamfw_prometheus/plugin.py
+    # streamfw_graphite/plugin.py
     from streamfw_core.plugins import hookimpl
 
 
     @hookimpl
     def streamfw_register_metrics(register):
-        register("prometheus", "streamfw_prometheus.metrics:PrometheusMetrics", summary="Prometheus counters")
+        register("graphite", "streamfw_graphite.metrics:GraphiteMetrics", summary="Counters in Graphite")
 
 
-    # streamfw_prometheus/metrics.py
-    from streamfw_core.metrics import NoMetrics
+    # streamfw_graphite/metrics.py
+    from streamfw_core.metrics import Metrics
 
 
-    class PrometheusMetrics(NoMetrics):  # what is not overridden collects nothing
+    class GraphiteMetrics(Metrics):  # what is not overridden collects nothing
         def __init__(self, name, options):
+            super().__init__(name, options)
             self.prefix = options.get("prefix", "streamfw")
     ```
 

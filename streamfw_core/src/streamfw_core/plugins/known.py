@@ -74,6 +74,8 @@ KNOWN: Final = (
     KnownBackend(Kind.TASK_QUEUE, "kombu", "celery", "streamfw-celery"),
     KnownBackend(Kind.METRICS, "statsd", "statsd", "streamfw-statsd"),
     KnownBackend(Kind.METRICS, "python-statsd", "python-statsd", "streamfw-statsd"),
+    KnownBackend(Kind.METRICS, "prometheus", "prometheus", "streamfw-prometheus"),
+    KnownBackend(Kind.METRICS, "opentelemetry", "opentelemetry", "streamfw-opentelemetry"),
 )
 
 DEFAULT_STORAGE: Final = "memory"

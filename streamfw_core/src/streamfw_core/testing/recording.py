@@ -3,6 +3,7 @@ and a storage that notes what it is asked."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -17,8 +18,10 @@ class RecordingQueue:
 
     scope = Scope.PROCESS
 
-    def __init__(self, name: str = "recording") -> None:
-        self.name = name
+    def __init__(self, call: Callable[..., None] | None = None) -> None:
+        """:param call: calls what executes a message; by default nothing is in between."""
+        self.name = "recording"
+        self._call = call
         self.waiting: list[bytes] = []
         self.recorded: list[bytes] = []
         self._handler: Handler | None = None
@@ -39,7 +42,10 @@ class RecordingQueue:
         """Execute one message, once more if it was executed before."""
         if self._handler is None:
             raise RuntimeError("bind() comes before execute()")
-        self._handler(message)
+        if self._call is None:
+            self._handler(message)
+        else:
+            self._call(self._handler, message)
 
     def replay(self, seed: int) -> None:
         """Execute all that was recorded, some of it twice, in a random order; then what that enqueued, likewise."""

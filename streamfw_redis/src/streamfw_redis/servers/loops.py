@@ -32,15 +32,17 @@ class LoopConnection:
         self._connection = connection
 
     def connect(self) -> None:
-        wait(_within(self._pool.to_connect, self._connection.connect))
+        wait(self._connection.connect())
+        # From here on the time is kept here: the driver would make a task for each request.
+        self._connection.socket_timeout = None
 
     def send_packed_command(self, command: list[bytes], check_health: bool = False) -> None:
         send = self._connection.send_packed_command
-        wait(_within(self._pool.to_answer, lambda: send(command, check_health=check_health)))
+        wait(_within(self._pool.timeout, lambda: send(command, check_health=check_health)))
 
     def read_response(self, disable_decoding: bool = True) -> Any:
         read = self._connection.read_response
-        return wait(_within(self._pool.to_answer, lambda: read(disable_decoding=disable_decoding)))
+        return wait(_within(self._pool.timeout, lambda: read(disable_decoding=disable_decoding)))
 
     def give_back(self) -> None:
         """Keep it for the next, as nothing is left on it to be read."""
@@ -72,11 +74,10 @@ class LoopPool:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, kind: type[Any], arguments: Mapping[str, Any]) -> None:
         self.loop = loop
-        self.to_answer: float | None = arguments["socket_timeout"]
-        """Seconds that an answer may take. The driver would make a task for each request that has a timeout."""
-        self.to_connect = _sum(arguments["socket_connect_timeout"], self.to_answer)
+        self.timeout: float | None = arguments["socket_timeout"]
+        """Seconds that an answer may take."""
         self._kind = _KINDS[kind.__name__]
-        self._arguments = {**arguments, "socket_timeout": None}
+        self._arguments = arguments
         self._idle: deque[LoopConnection] = deque()
         self._places = asyncio.Semaphore(MOST_AT_ONCE)
         self._holding: dict[object, int] = {}
@@ -172,7 +173,3 @@ async def _within(seconds: float | None, call: Callable[[], Coroutine[Any, Any, 
             return await call()
     except TimeoutError as error:
         raise TooSlow(f"no answer within {seconds} s") from error
-
-
-def _sum(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one + other

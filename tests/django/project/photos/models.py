@@ -39,3 +39,9 @@ class Album(models.Model):
 class Favourite(Photo):
     class Meta:
         proxy = True
+
+
+class Seat(models.Model):
+    pk = models.CompositePrimaryKey("row", "number")
+    row = models.CharField(max_length=5)
+    number = models.IntegerField()

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import template
-from django.template.loader import select_template
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from streamfw_core.errors import FeedConflict
@@ -64,13 +63,12 @@ def render_activities(context: template.Context, activities: Iterable[Any], fold
     for a group of a notification feed these too, after `streamfw/notification_love.html` and `streamfw/notification.html`.
     They have all variables around them, and `activity` or `group`.
     """
-    around = context.flatten()
-    request = around.get("request")
     rendered = []
     for one in activities:
-        grouped = isinstance(one, AggregatedActivity)
-        found = select_template(_names(one, folder), using=context.template.engine.name)
-        rendered.append(found.render({**around, "group" if grouped else "activity": one}, request))
+        name = "group" if isinstance(one, AggregatedActivity) else "activity"
+        found = context.template.engine.select_template(_names(one, folder))
+        with context.push(**{name: one}):
+            rendered.append(found.render(context))
     return mark_safe("".join(rendered))  # noqa: S308 - each template has escaped what it shows
 
 

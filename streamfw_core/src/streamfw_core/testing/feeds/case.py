@@ -14,6 +14,7 @@ from streamfw_core.feeds.feed import SAME_AS_TIMELINE
 from streamfw_core.ids import Id
 from streamfw_core.manager import FanoutPriority, Manager
 from streamfw_core.plugins import Plugins
+from streamfw_core.storage.protocol import Storage
 from streamfw_core.streams import Streams
 from streamfw_core.testing.adopted import adopt
 from streamfw_core.testing.recording import RecordingQueue
@@ -37,13 +38,17 @@ class FeedCase(StorageCase):
 
     def begin(self) -> None:
         super().begin()
-        self.queue = RecordingQueue()
+        self.queue = RecordingQueue(self._loops.call if self.aio else None)
         # Without plugins: what else is installed must not take part.
         self.streams = Streams(
             {"storages": {"default": adopt(self.storage)}, "task_queue": adopt(self.queue)},
             plugins=Plugins(entry_points=(), environ={}),
         )
         self._activities = self.namespace()
+
+    def called(self, storage: Storage) -> Storage:
+        """As it is: feeds are what is called on event loops, where there are some."""
+        return storage
 
     def feed_class(self, timeline: str, base: type[Feed] = Feed, **attributes: Any) -> type[Feed]:
         """A feed class of keys that nobody else has; all of a test share their activities unless `attributes` say otherwise."""
@@ -55,7 +60,8 @@ class FeedCase(StorageCase):
             "activity_namespace": self._activities,
             **attributes,
         }
-        made: type[Feed] = type(f"Kit{number}Feed", (base,), described)
+        called = self._loops.feed_class(base) if self.aio else base
+        made: type[Feed] = type(f"Kit{number}Feed", (called,), described)
         self._namespaces.append(made.key_format)
         self.streams.prepare(made)
         return made
@@ -77,7 +83,8 @@ class FeedCase(StorageCase):
             "get_user_follower_ids": get_user_follower_ids,
             **attributes,
         }
-        manager: Manager = type("KitManager", (Manager,), described)(streams=self.streams)
+        base = self._loops.manager_class() if self.aio else Manager
+        manager: Manager = type("KitManager", (base,), described)(streams=self.streams)
         return manager
 
     def activity(self, number: int, *, actor: Id = 7, milliseconds: int | None = None, **facts: Any) -> Activity:

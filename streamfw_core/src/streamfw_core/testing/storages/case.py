@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from streamfw_core.clock import next_stamp
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage.protocol import Entry, FeedSpec, Outcome, Query, Removal, Storage, Write
 from streamfw_core.testing.contract import Contract
+from streamfw_core.testing.loops import Loops
 from streamfw_core.testing.promises import check
 
 __all__ = ["MILLISECOND", "StorageCase", "tied"]
@@ -32,7 +33,11 @@ class StorageCase(Contract):
     - `make_storage(name)`: a new instance. Two of them reach the same data where the storage's scope is `shared`.
     - `spoil_feed(storage, spec, owner)`: make one feed impossible to write to (a value of another type at its key,
       say) and return True; by default False, and the test that needs it is skipped.
+
+    `aio`: the storage is called on event loops, where it waits; contracts of feeds use feeds and managers through `aio`.
     """
+
+    aio: ClassVar[bool] = False
 
     def make_storage(self, name: str) -> Storage:
         raise NotImplementedError(f"{type(self).__name__} does not say what it tests: define make_storage(self, name)")
@@ -44,6 +49,7 @@ class StorageCase(Contract):
 
     def begin(self) -> None:
         self._opened: list[Storage] = []
+        self._loops = Loops()
         self._namespaces: list[str] = []
         self._token = uuid4().hex[:12]
         self._numbers = count(1)
@@ -58,15 +64,20 @@ class StorageCase(Contract):
         finally:
             for storage in self._opened:
                 storage.close()
+            self._loops.close()
 
     def declared_deviations(self) -> Mapping[str, str]:
         return {**self.storage.capabilities.deviations, **self.deviations}
 
     def open(self, name: str) -> Storage:
         """A new storage instance, which is closed after the test."""
-        storage = self.make_storage(name)
+        storage = self.called(self.make_storage(name))
         self._opened.append(storage)
         return storage
+
+    def called(self, storage: Storage) -> Storage:
+        """The storage as these tests call it."""
+        return self._loops.storage(storage) if self.aio else storage
 
     # --- things of this test alone ---
 

@@ -1,0 +1,98 @@
+"""Executes docs/django.md as one who follows it: files, commands and examples, from top to bottom, in an empty folder.
+
+Run in that folder, as a process of its own: `python -m tests.docs.django_walk`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import unittest
+from functools import partial
+from pathlib import Path
+
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, SkipParser
+
+from tests.docs.pages import DOCS, _as_module, _evaluate, _evaluate_console
+
+__all__ = ["PAGE", "walk"]
+
+PAGE = DOCS / "django.md"
+
+_FILE = re.compile(r"(?:#|\{#) ([\w/]+\.(?:py|html))(, continued)?(?: #\})?\n")
+"""The first line of a block that is a file, or the end of one."""
+
+SECONDS = 120.0
+
+
+def walk(page: Path) -> None:
+    """Execute the page, and say how much of it that was."""
+    done = {"files": 0, "commands": 0, "examples": 0}
+
+    def python(example: Example) -> None:
+        if _FILE.match(example.parsed):
+            write(example)
+            return
+        _set_up()
+        _evaluate(example)
+        done["examples"] += 1
+
+    def write(example: Example) -> None:
+        found = _FILE.match(example.parsed)
+        assert found, f"{page.name}:{example.line}: the first line names no file"
+        path = Path(found[1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a" if found[2] else "w", encoding="utf-8") as file:
+            file.write(example.parsed[found.end() :])
+        done["files"] += 1
+
+    def command(text: str) -> str:
+        done["commands"] += 1
+        return _type(text)
+
+    parsers = [
+        CodeBlockParser(language="python", evaluator=python),
+        CodeBlockParser(language="html+django", evaluator=write),
+        CodeBlockParser(language="console", evaluator=partial(_evaluate_console, command)),
+        SkipParser(),
+    ]
+    document = Sybil(parsers).parse(page)
+    with _as_module(document.namespace):
+        for example in document.examples():
+            try:
+                example.evaluate()
+            except unittest.SkipTest:
+                continue
+    print("walked:", done)
+
+
+def _type(text: str) -> str:
+    """Execute a command, and return what it prints."""
+    program, *arguments = shlex.split(text)
+    command = {"python": [sys.executable], "django-admin": [sys.executable, "-m", "django"]}[program]
+    done = subprocess.run(
+        [*command, *arguments], check=False, capture_output=True, text=True, timeout=SECONDS, encoding="utf-8"
+    )
+    assert done.returncode == 0, f"{text} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def _set_up() -> None:
+    """What `manage.py shell` does, and a test client needs."""
+    import django
+    from django.apps import apps
+    from django.test.utils import setup_test_environment
+
+    if not apps.ready:
+        os.environ["DJANGO_SETTINGS_MODULE"] = "proj.settings"
+        sys.path.insert(0, str(Path.cwd()))
+        django.setup()
+        setup_test_environment()
+
+
+if __name__ == "__main__":
+    walk(PAGE)
