@@ -3,8 +3,8 @@
     python benchmarks/cassandra_groups.py [--runs N] [--feeds N] [--rounds N] [--writers N] [--at HOST:PORT] [--json OUT]
 
 - One activity to 1,000 notification feeds of 20 groups with 15 members each, in one call of `storage.write`.
-- A notification, both counts, and a mark of everything, in feeds of 20 groups, by 8 writers at once who share 8 feeds;
-  afterwards every feed has exactly what was added.
+- A notification, both counts, and a mark of everything, in feeds of 20 groups, by 8 writers at once: to 8 feeds in turn,
+  and all to one feed, as when many react to one thing; afterwards every feed has exactly what was added.
 
 Bare is a row for each feed with its groups and a version: read, merged in Python, and written `IF version = ?`, again and again
 until no one came in between. Feeds of the fan-out are merged 32 at once.
@@ -139,11 +139,11 @@ def fan_out(bench: CassandraBench, streams: Streams, bare: Bare) -> None:
         bench.add(measure(title, "adds", cases, runs=bench.options.runs))
 
 
-def notices(bench: CassandraBench, streams: Streams, bare: Bare) -> None:
+def notices(bench: CassandraBench, streams: Streams, bare: Bare, feeds: int) -> None:
     writers, rounds = bench.options.writers, bench.options.rounds
     binding = streams.bind(NoticeFeed)
     groups: Any = binding.timelines
-    owners = [f"shared-{number}" for number in range(writers)]
+    owners = [f"shared-{feeds}-{number}" for number in range(feeds)]
     source, lock = Source(), threading.Lock()
     added = {"streamfw": 0, "bare": 0}
 
@@ -157,7 +157,7 @@ def notices(bench: CassandraBench, streams: Streams, bare: Bare) -> None:
 
         def one(writer: int) -> None:
             for number, entry in enumerate(entries[writer::writers]):
-                work(owners[(writer + number) % writers], entry)
+                work(owners[(writer + number) % feeds], entry)
 
         with ThreadPoolExecutor(writers) as pool:
             list(pool.map(one, range(writers)))
@@ -178,7 +178,7 @@ def notices(bench: CassandraBench, streams: Streams, bare: Bare) -> None:
         Case("streamfw, add, two counts, mark", lambda: together(through_streamfw, "streamfw"), rounds * writers),
         Case("read, merged and written IF version = ?", lambda: together(by_hand, "bare"), rounds * writers, bare=True),
     ]
-    title = f"a notification, its counts and its mark, {writers} writers to {writers} feeds"
+    title = f"a notification, its counts and its mark, {writers} writers to {feeds} feed{'s' if feeds > 1 else ''}"
     bench.add(measure(title, "rounds", cases, runs=bench.options.runs, warm_up=1))
     found = groups.read_groups(binding.spec, [Query(owner) for owner in owners])
     counted = sum(group.member_count for of_owner in found for group in of_owner)
@@ -188,11 +188,12 @@ def notices(bench: CassandraBench, streams: Streams, bare: Bare) -> None:
 
 
 def main() -> None:
-    with cassandra_bench(__doc__ or "", runs=5, feeds=1_000, rounds=5, writers=8) as bench:
+    with cassandra_bench(__doc__ or "", runs=5, feeds=1_000, rounds=10, writers=8) as bench:
         streams = bench.streams(NoticeFeed)
         bare = Bare(bench)
         fan_out(bench, streams, bare)
-        notices(bench, streams, bare)
+        for feeds in (bench.options.writers, 1):
+            notices(bench, streams, bare, feeds)
 
 
 if __name__ == "__main__":
