@@ -38,11 +38,15 @@ def django_6(folder: Path) -> Path:
 
 
 def _newer_python() -> str:
-    for candidate in _candidates():
-        code = f"import sys, venv, ensurepip; sys.exit(sys.version_info < {OLDEST})"
-        if subprocess.run([candidate, "-c", code], check=False, capture_output=True).returncode == 0:
-            return candidate
-    unavailable("Django 6 needs Python 3.12 or newer, and neither this Python nor any on PATH or of pyenv is")
+    found = next(filter(_is_newer, _candidates()), None)
+    if found is None:
+        unavailable("Django 6 needs Python 3.12 or newer, and neither this Python nor any on PATH or of pyenv is")
+    return found
+
+
+def _is_newer(python: str) -> bool:
+    code = f"import sys, venv, ensurepip; sys.exit(sys.version_info < {OLDEST})"
+    return subprocess.run([python, "-c", code], check=False, capture_output=True).returncode == 0
 
 
 def _candidates() -> Iterator[str]:

@@ -80,10 +80,10 @@ def serve(python: Path, redis: Server, folder: Path) -> Iterator[Site]:
     _run(python, environment, "migrate", "--run-syncdb", "--verbosity", "0")
     _run(python, environment, "shell", "--command", PEOPLE)
     port = free_port()
-    manage = [python, PROJECT / "manage.py"]
-    celery = [python, "-m", "celery", "-A", "wall", "worker", "-c", "1", "-l", "INFO", "-n", f"wall-{port}@%h"]
+    manage: list[str | Path] = [python, PROJECT / "manage.py"]
+    celery: list[str | Path] = [python, "-m", "celery", "-A", "wall", "worker", "-c", "1", "-l", "INFO", "-n", f"wall-{port}@%h"]
     celery += ["-Q", "streamfw.high,streamfw.normal,streamfw.low", "--without-gossip", "--without-mingle"]
-    server = [*manage, "runserver", "--noreload", f"127.0.0.1:{port}"]
+    server: list[str | Path] = [*manage, "runserver", "--noreload", f"127.0.0.1:{port}"]
     programs = [
         Worker(celery, ready=" ready.", environment=environment, cwd=PROJECT, within=SECONDS),
         Worker(server, ready="Quit the server", environment=environment, cwd=PROJECT, within=SECONDS, name="server"),
@@ -126,7 +126,8 @@ def walk(site: Site) -> None:
 
 def _titles(site: Site, user: int) -> list[str | None]:
     """Of all pages."""
-    titles, after = [], ""
+    titles: list[str | None] = []
+    after = ""
     while True:
         page = site.get(f"{user}/wall/?after={urllib.parse.quote(after)}")
         titles += page["titles"]

@@ -73,7 +73,8 @@ class Looking(IsolatedFeeds, TestCase):
 
     def test_it_has_pages(self) -> None:
         WallFeed(7).add_many(ModelActivity(self.staff, Add, f"thing {number:02}") for number in range(30))
-        seen, link = [], "?feed=wall&owner=7"
+        seen: list[str] = []
+        link = "?feed=wall&owner=7"
         while link:
             text = self.client.get(PAGE + link).content.decode()
             seen += re.findall(r"thing \d\d", text)

@@ -130,6 +130,11 @@ def test_several_workers_know_the_project(
     command = [sys.executable, PROJECT / "manage.py", "streamfw", "worker", "--processes", "2"]
     start_worker(command, ready="ready: ", environment=environment, cwd=tmp_path, within=120)
     done = subprocess.run(
-        [sys.executable, "-c", PUBLISH], env={**os.environ, **environment}, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", PUBLISH],
+        check=False,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.stdout == "ada\n", done.stderr

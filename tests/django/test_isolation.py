@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -39,7 +40,7 @@ class WithData(IsolatedFeeds, TestCase):
 
 
 @pytest.fixture
-def on_redis(redis_server: Server) -> Any:
+def on_redis(redis_server: Server) -> Iterator[Any]:
     settings = {
         "storages": {"default": redis_server.url},
         "feeds": {"wall": {"max_length": 3}},

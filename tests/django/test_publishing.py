@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, ClassVar
 
 import pytest
@@ -128,7 +129,7 @@ class WithTransactions(IsolatedFeeds, TransactionTestCase):
 
     def test_nobody_sees_what_was_rolled_back(self) -> None:
         ada, grace = _people()
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        with contextlib.suppress(ZeroDivisionError), transaction.atomic():
             photo = Photo.objects.create(owner=ada, title="Sea")
             photo_manager.add_user_activity(ada.pk, ModelActivity(ada, Add, photo))
             publish_on_commit(AtOnce(), ada.pk, ModelActivity(ada, Add, photo))

@@ -13,6 +13,7 @@ import sys
 import unittest
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
@@ -54,7 +55,7 @@ def walk(page: Path) -> None:
         done["commands"] += 1
         return _type(text)
 
-    parsers = [
+    parsers: list[Any] = [
         CodeBlockParser(language="python", evaluator=python),
         CodeBlockParser(language="html+django", evaluator=write),
         CodeBlockParser(language="console", evaluator=partial(_evaluate_console, command)),

@@ -351,6 +351,15 @@ def test_a_fault_does_not_hide_another(given_services: Given) -> None:
         assert any(words in one for one in said), words
 
 
+def test_a_storage_that_cannot_be_made_is_told_once_and_hides_nothing(given_services: Given) -> None:
+    made = misspelt_option(given_services)
+    made.settings["task_queue"] = kombu_down(given_services).settings["task_queue"]
+    said = [finding.message for finding in failures(made.findings())]
+    assert said[0] == "storages.hot.options.time_out: unknown key"
+    assert said[1].startswith("it does not answer")
+    assert len(said) == 2
+
+
 def test_nothing_is_published_where_it_could_not_arrive(given_services: Given) -> None:
     last = storage_down(given_services).findings()[-1]
     assert (last.what, last.level) == ("canary", Level.WARNING)

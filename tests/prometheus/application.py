@@ -47,7 +47,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         ScrapedFeed(1, streams=streams)[:1]
     elif environ["PATH_INFO"] == "/metrics":
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         body = generate_latest(registry)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
@@ -55,4 +55,4 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
 
 def child_exit(server: Any, worker: Any) -> None:
     """A hook of gunicorn."""
-    mark_process_dead(worker.pid)
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -54,7 +54,8 @@ def scraped(text: str) -> dict[tuple[str, ...], float]:
 
 
 def test_a_scrape_adds_up_what_all_processes_did(get: Callable[[str], str]) -> None:
-    published, processes = 0, set()
+    published = 0
+    processes: set[str] = set()
     while published < 40 or len(processes) < 2:
         processes.add(get(f"/publish?{published}"))
         published += 1

@@ -21,7 +21,9 @@ from tests.services.fixtures import (
     start_rabbitmq,
     start_redis,
     start_sentinels,
+    start_statsd,
     start_worker,
+    statsd_program,
 )
 
 __all__ = [
@@ -45,5 +47,7 @@ __all__ = [
     "start_rabbitmq",
     "start_redis",
     "start_sentinels",
+    "start_statsd",
     "start_worker",
+    "statsd_program",
 ]

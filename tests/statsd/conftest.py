@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.fixtures import shared_services, start_statsd, start_worker, statsd_program
+from tests.services.fixtures import start_statsd, statsd_program, unavailable
 from tests.statsd.environment import python_with_python_statsd
 
-__all__ = ["environments", "shared_services", "start_statsd", "start_worker", "statsd_program"]
+__all__ = ["environments", "start_statsd", "statsd_program"]
 
 
 @pytest.fixture(scope="session")
 def environments() -> dict[str, Path]:
     """Backend -> the Python that has its library."""
-    return {"statsd": Path(sys.executable), "python-statsd": python_with_python_statsd()}
+    try:
+        return {"statsd": Path(sys.executable), "python-statsd": python_with_python_statsd()}
+    except RuntimeError as error:
+        unavailable(str(error))

@@ -31,7 +31,7 @@ def python_with_python_statsd() -> Path:
         if not (folder / _DONE).exists():
             venv.create(folder, clear=True, with_pip=True)
             editable = [argument for member in MEMBERS for argument in ("--editable", str(ROOT / member))]
-            command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *editable]
+            command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *editable]
             done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
             if done.returncode:
                 raise RuntimeError(f"pip does not make the environment of python-statsd:\n{done.stderr}")

@@ -33,7 +33,7 @@ def statsd(start_statsd: Callable[[], Statsd]) -> Statsd:
 
 def run(python: Path, backend: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """The program, in an environment that has the library of the backend."""
-    command = [python, "-W", "error", telling.__file__, backend, json.dumps({"host": "127.0.0.1", **options})]
+    command = [str(python), "-W", "error", telling.__file__, backend, json.dumps({"host": "127.0.0.1", **options})]
     environment = {name: value for name, value in os.environ.items() if name != "STREAMFW_SETTINGS"}
     return subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=60)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from streamfw_core.cli.host import host
 from streamfw_core.errors import Problem, SettingsError
 from streamfw_core.feeds import Feed
 from streamfw_core.plugins.known import DEFAULT_QUEUE, DEFAULT_STORAGE
@@ -49,7 +50,7 @@ def make_streams(storage: str, queue: str, *, feeds: Sequence[FeedSettings] = ()
     :raises BackendNotFound: and whatever else is wrong with the storage or the queue.
     """
     see_current_folder()
-    settings = resolve()
+    settings = host().settings()
     described = settings.storages.get(storage) if storage != DEFAULT_STORAGE else None
     if described is None:
         described = _resolved("--storage", {"storages": {_ALIAS: storage}}).storages[_ALIAS]

@@ -13,10 +13,11 @@ from streamfw_core.doctor.findings import FEEDS, NEEDED, REACHABLE, SCHEMA, SETT
 from streamfw_core.doctor.publishing import examine_canaries
 from streamfw_core.doctor.services import (
     examine_backlog,
-    examine_made,
     examine_queue,
+    examine_queue_made,
     examine_schema,
     examine_storages,
+    examine_storages_made,
     guarded,
 )
 from streamfw_core.settings.masking import mask_values
@@ -84,22 +85,29 @@ def _look(streams: Streams, now: Now, failed: set[str]) -> Iterator[Finding]:
     :param failed: gets what of each failure.
     """
 
+    told: set[tuple[str, str]] = set()
+
     def noted(where: str, what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
         for finding in guarded(where, check, what):
             if finding.level is Level.FAILURE:
                 failed.add(finding.what)
+                if (finding.where, finding.message) in told:
+                    continue  # an option that is wrong is wrong for each feed, too
+                told.add((finding.where, finding.message))
             yield finding
 
     yield from examine_settings(streams.settings)
-    yield from noted("task queue", SETTINGS, lambda: examine_made(streams))
-    if SETTINGS not in failed:
+    yield from noted("task queue", SETTINGS, lambda: examine_queue_made(streams))
+    has_queue = SETTINGS not in failed
+    yield from noted("storages", SETTINGS, lambda: examine_storages_made(streams))
+    if has_queue:
         yield from noted("managers", FEEDS, lambda: examine_feeds(streams))
     yield from noted("storages", REACHABLE, lambda: examine_storages(streams, now))
     if not failed & NEEDED:
         yield from noted("storages", SCHEMA, lambda: examine_schema(streams))
-    if SETTINGS not in failed:
-        queue = f"task queue {streams.queue.name!r}"
-        found = [*noted(queue, REACHABLE, lambda: examine_queue(streams, now))]
+    if has_queue:
+        where = f"task queue {streams.queue.name!r}"
+        found = [*noted(where, REACHABLE, lambda: examine_queue(streams, now))]
         yield from found
         if not any(one.level is Level.FAILURE and one.what == REACHABLE for one in found):
             yield from examine_backlog(streams)

@@ -13,7 +13,15 @@ from streamfw_core.storage.protocol import Scope
 if TYPE_CHECKING:
     from streamfw_core.streams import Streams
 
-__all__ = ["examine_backlog", "examine_made", "examine_queue", "examine_schema", "examine_storages", "guarded"]
+__all__ = [
+    "examine_backlog",
+    "examine_queue",
+    "examine_queue_made",
+    "examine_schema",
+    "examine_storages",
+    "examine_storages_made",
+    "guarded",
+]
 
 LETTERS = 100
 """Dead letters that are counted one by one."""
@@ -33,13 +41,17 @@ def guarded(where: str, check: Callable[[], Iterable[Finding]], what: str = REAC
         yield from problems_of(error, where, what, "see what it says")
 
 
-def examine_made(streams: Streams) -> Iterator[Finding]:
-    """What keeps the task queue or a storage from being made; nothing connects."""
+def examine_queue_made(streams: Streams) -> Iterator[Finding]:
+    """What keeps the task queue or the metrics from being made; nothing connects."""
     try:
         _ = streams.queue
         _ = streams.metrics
     except Exception as error:  # noqa: BLE001 - a plugin's own code
         yield from problems_of(error, "task queue or metrics")
+
+
+def examine_storages_made(streams: Streams) -> Iterator[Finding]:
+    """What keeps a storage from being made; nothing connects."""
     for name in streams.settings.storages:
         try:
             streams.storage(name)
@@ -53,7 +65,7 @@ def examine_storages(streams: Streams, now: Now) -> Iterator[Finding]:
         where = f"storage {name!r}"
         try:
             storage = streams.storage(name)
-        except Exception:  # noqa: BLE001, S112 - `examine_made` says so
+        except Exception:  # noqa: BLE001, S112 - `examine_storages_made` says so
             continue
         if isinstance(storage, Examined):
             examined = storage
