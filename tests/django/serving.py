@@ -91,10 +91,14 @@ def serve(python: Path, redis: Server, folder: Path) -> Iterator[Site]:
     with ExitStack() as stack:
         for program in programs:
             stack.enter_context(program)
-            stack.callback(lambda program=program: print(f"{program} wrote:\n{program.output()}"))
+            stack.callback(_show, program)
         site = Site(f"http://127.0.0.1:{port}/", python, environment)
         wait_for(lambda: site.get("1/wall/"), "the server answers")
         yield site
+
+
+def _show(program: Worker) -> None:
+    print(f"{program} wrote:\n{program.output()}")
 
 
 def walk(site: Site) -> None:

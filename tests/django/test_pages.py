@@ -22,7 +22,7 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 def rendered(text: str, **variables: Any) -> str:
-    return Template("{% load streamfw %}" + text).render(Context(variables))
+    return str(Template("{% load streamfw %}" + text).render(Context(variables)))
 
 
 class WithPhotos(IsolatedFeeds, TestCase):
