@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from attrs import frozen
 
@@ -25,8 +26,8 @@ class AioStreams:
     streams: Streams
 
     async def prepare(self, *feed_classes: type[Feed]) -> None:
-        """See `Streams.prepare`."""
-        await asyncio.to_thread(self.streams.prepare, *feed_classes)
+        """See `Streams.prepare`; it also loads what the first call would load on the loop, such as drivers."""
+        await asyncio.to_thread(self._prepare, feed_classes)
 
     async def drain(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 (the thread would go on waiting)
         """See `Streams.drain`."""
@@ -37,6 +38,10 @@ class AioStreams:
         await asyncio.to_thread(self.streams.close)
         # What was told to this loop, from the thread, is done now.
         await asyncio.sleep(0)
+
+    def _prepare(self, feed_classes: Sequence[type[Feed]]) -> None:
+        self.streams.prepare(*feed_classes)
+        _ = self.streams.queue  # loads it
 
     async def __aenter__(self) -> Streams:
         return self.streams

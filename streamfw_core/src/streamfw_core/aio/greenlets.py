@@ -33,8 +33,10 @@ async def run(call: Callable[[], Any]) -> Any:
     asked = turns.step(made.switch)
     while not made.dead:
         try:
+            number = turns.number
             value = await asked
-            await turns.wait()
+            if turns.number != number:  # else it was there at once
+                await turns.wait()
         except GeneratorExit as gone:
             made.closing = True
             made.throw(gone)

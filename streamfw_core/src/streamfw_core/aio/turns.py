@@ -11,8 +11,10 @@ from weakref import WeakKeyDictionary
 
 __all__ = ["Turns"]
 
-BUDGET: Final = 0.01
+BUDGET: Final = 0.005
 """Seconds of each turn of a loop that calls may compute; who comes later waits for the next turn."""
+
+SHORTEST: Final = 1e-5
 
 
 class Turns:
@@ -24,8 +26,11 @@ class Turns:
     """
 
     def __init__(self) -> None:
+        self.number = 0
+        """How many turns there were; when it has not changed, nobody else had one."""
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._spent = 0.0
+        self._late = 0
         self._usual = BUDGET / 50
         self._ending = False
 
@@ -41,12 +46,19 @@ class Turns:
         """Return when there is time for one more step."""
         if not self._waiting and self._spent < BUDGET:
             return
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place = self._place()
         self._waiting.append(place)
-        try:
-            await place
-        finally:
-            self._end_turn()  # also when nobody takes this place
+        while True:
+            try:
+                await place
+            finally:
+                self._end_turn()  # also when nobody takes this place
+            if self._spent < BUDGET:
+                return
+            # Those before it took longer than usual: it is among the first of the next turn.
+            place = self._place()
+            self._waiting.insert(self._late, place)
+            self._late += 1
 
     def step(self, step: Callable[..., Any], *given: Any) -> Any:
         """Make a step, and count its time."""
@@ -59,14 +71,18 @@ class Turns:
             self._usual += (seconds - self._usual) / 16
             self._end_turn()
 
+    def _place(self) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().create_future()
+
     def _end_turn(self) -> None:
         if not self._ending:
             self._ending = True
             asyncio.get_running_loop().call_soon(self._begin_turn)
 
     def _begin_turn(self) -> None:
-        self._ending, self._spent = False, 0.0
-        room = max(1, int(BUDGET / self._usual))
+        self._ending, self._spent, self._late = False, 0.0, 0
+        self.number += 1
+        room = max(1, int(BUDGET / max(self._usual, SHORTEST)))
         while self._waiting and room:
             place = self._waiting.popleft()
             if not place.done():
