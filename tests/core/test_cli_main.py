@@ -42,8 +42,10 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["dmeo"], "there is no command 'dmeo'; did you mean 'demo'?\n  See: streamfw --help"),
         (
             ["x"],
-            "there is no command 'x'; there are: demo, doctor, plugins, queue, replay, schema, settings, worker\n"
-            "  See: streamfw --help",
+            (
+                "there is no command 'x'; there are: demo, doctor, plugins, queue, replay, schema, settings, worker\n"
+                "  See: streamfw --help"
+            ),
         ),
         (["demo", "--poeple", "5"], None),
         (["demo", "--people", "2"], None),

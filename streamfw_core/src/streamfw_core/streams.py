@@ -412,7 +412,7 @@ def default_streams() -> Streams:
     active = _active.get()
     if active is not None:
         return active
-    global _default  # the one piece of state outside an application: which one is the default
+    global _default  # noqa: PLW0603  # the one piece of state outside an application: which one is the default
     with _default_lock:
         if _default is None:
             _default = _make_default()
@@ -424,7 +424,7 @@ def set_default_streams(streams: Streams | None) -> Streams | None:
 
     :returns: the one that was it before, if there was one.
     """
-    global _default  # noqa: PLW0603  # the one piece of state outside an application: which one is the default
+    global _default
     with _default_lock:
         before, _default = _default, streams
         return before
