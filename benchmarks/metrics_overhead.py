@@ -20,13 +20,11 @@ from functools import partial
 from typing import Any
 
 from measure import Case, Figure, Table, measure, parser, show, write_json
+from services import STATSD_HOST, Statsd, find_statsd, free_port
 from streamfw_core.feeds.binding import Binding, Found
 from workloads import PAGE, BenchFeed, BenchManager, Source
 
 from streamfw_core import Manager, Streams, fanout
-from tests.services.npm import find_statsd
-from tests.services.ports import free_port
-from tests.services.statsd import HOST, Statsd
 
 FOLLOWERS = 1_000
 PUBLISHED = 20
@@ -60,6 +58,7 @@ class _Silencing(ast.NodeTransformer):
     """Takes out calls of metrics, contexts around what stays, and what messages carry of a trace."""
 
     def visit_Expr(self, node: ast.Expr) -> Any:
+        self.generic_visit(node)
         return None if _tells(node) else node
 
     def visit_With(self, node: ast.With) -> Any:
@@ -73,7 +72,8 @@ class _Silencing(ast.NodeTransformer):
         return node
 
     def visit_Assign(self, node: ast.Assign) -> Any:
-        return None if _tells(node) else self.generic_visit(node)
+        self.generic_visit(node)  # a message without its trace tells nothing any more
+        return None if _tells(node) else node
 
 
 def _tells(node: ast.AST) -> bool:
@@ -215,7 +215,7 @@ def main() -> None:
 
 
 def _statsd(**options: Any) -> dict[str, Any]:
-    return {"backend": "statsd", "options": {"host": HOST, **options}}
+    return {"backend": "statsd", "options": {"host": STATSD_HOST, **options}}
 
 
 if __name__ == "__main__":

@@ -11,9 +11,24 @@ sys.path.append(str(Path(__file__).parents[1]))  # the servers are the tests' ow
 from tests.services.binaries import Binary, find_binaries
 from tests.services.cassandra import Cassandra, find_cassandra
 from tests.services.cluster import Cluster
+from tests.services.npm import find_statsd
+from tests.services.ports import free_port
 from tests.services.redis import Server
+from tests.services.statsd import HOST as STATSD_HOST
+from tests.services.statsd import Statsd
 
-__all__ = ["Cassandra", "Cluster", "Server", "add_server_option", "binary_of", "find_cassandra"]
+__all__ = [
+    "STATSD_HOST",
+    "Cassandra",
+    "Cluster",
+    "Server",
+    "Statsd",
+    "add_server_option",
+    "binary_of",
+    "find_cassandra",
+    "find_statsd",
+    "free_port",
+]
 
 
 def add_server_option(parser: argparse.ArgumentParser) -> None:
