@@ -78,7 +78,7 @@ def test_bytes_are_those_of_the_pages_on_the_storages() -> None:
     [of_feed] = re.findall(r"^\| a feed with references \| ([\d.]+) \|", cassandra, re.MULTILINE)
     [of_activity] = re.findall(r"^\| `activities`, with .*? \| ([\d.]+) \|", cassandra, re.MULTILINE)
     assert f"takes {of_feed} bytes, and an activity of 59 bytes {of_activity};" in TEXT
-    assert f"2 * F * {of_feed} + A * {of_feed} + A * {of_activity}" in TEXT
+    assert f"(F + max(F, 256)) * {of_feed} + A * {of_feed} + A * {of_activity}" in TEXT
 
 
 def test_what_is_computed_in_prose_is_what_the_examples_compute() -> None:
