@@ -328,14 +328,14 @@ class Manager:
                 raise ManagerError(f"{name}.{attribute} must be a whole number of {least} or more, got {given(value)}")
 
     def _publish(self, user_id: Id, activities: list[Activity], *, fanout: bool = True) -> None:
+        if fanout:
+            self._check_followers_known(user_id)
         with self._publishing("add"):
             self._add(user_id, activities, fanout=fanout)
         self.streams.reporting.on_activity_published(len(activities))
 
     def _add(self, user_id: Id, activities: list[Activity], *, fanout: bool) -> None:
         # Everything that may be refused comes before the first write.
-        if fanout:
-            self._check_followers_known(user_id)
         source, owner = messages.wire_owner(user_id), encode_owner(user_id)
         own, encoded, items = self._own(), self._encoded(activities), self._items(activities)
         stamp = next_stamp()
