@@ -22,7 +22,7 @@ from streamfw_core.doctor.findings import (
 from streamfw_core.errors import StorageError, StreamsError
 
 from streamfw_redis.failures import at, code_of, failed
-from streamfw_redis.packing import bulk
+from streamfw_redis.scripts import command
 
 if TYPE_CHECKING:
     from streamfw_redis.servers.pool import Pool
@@ -106,7 +106,7 @@ def _at(storage: RedisStorage, address: str) -> str:
 def _answers(connection: Any, *commands: tuple[bytes, ...]) -> list[Any]:
     """The replies; None where the user may not ask, or the server does not know how."""
     connection.send_packed_command(
-        [b"".join(b"*%d\r\n%b" % (len(command), bulk(command)) for command in commands)], check_health=False
+        [b"".join(command(*parts).by_hash() for parts in commands)], check_health=False
     )
     replies: list[Any] = []
     for _ in commands:
@@ -171,7 +171,7 @@ def _persistence(connection: Any, about: Mapping[str, str], where: str) -> Findi
 def _scripts(connection: Any, scripts: list[Any], where: str) -> Finding:
     """Load all scripts, which the first calls would do otherwise."""
     for one in scripts:
-        connection.send_packed_command([b"*3\r\n%b" % bulk((b"SCRIPT", b"LOAD", one.source))], check_health=False)
+        connection.send_packed_command([command(b"SCRIPT", b"LOAD", one.source).by_hash()], check_health=False)
         try:
             connection.read_response(disable_decoding=True)
         except ResponseError as error:
