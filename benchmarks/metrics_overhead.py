@@ -157,7 +157,7 @@ def slowest(title: str, works: dict[str, Callable[[], object]], *, runs: int) ->
                 started = time.perf_counter()
                 work()
                 taken.append(time.perf_counter() - started)
-            values[name].append(round(statistics.quantiles(taken, n=100)[98] * 1e6, 1))
+            values[name].append(round(statistics.quantiles(taken, n=100, method="inclusive")[98] * 1e6, 1))
     return Table(title, "µs", [Figure(name, values[name], name.startswith("default")) for name in works])
 
 
