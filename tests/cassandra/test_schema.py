@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from cassandra import InvalidRequest
 from streamfw_cassandra.storage import CassandraStorage, create
 from streamfw_core.errors import FeedConflict, StorageError
 from streamfw_core.keys import KeyFormat
@@ -74,6 +75,27 @@ def test_preparing_again_changes_nothing(make_storage: Make) -> None:
 
     assert numbers_of(storage, ["a"], feed) == [[1]]
     assert storage.load("things", [at(1).id]) == [Record(at(1).id, at(1).stamp, b"y")]
+
+
+def test_a_table_is_there_when_the_node_takes_statements_on_it(
+    make_storage: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, feed = make_storage(), fresh()
+    storage.prepare([])
+    session = storage.sessions.connected().session
+    prepare = session.prepare
+    asked: list[str] = []
+
+    def not_yet(cql: str) -> Any:
+        if storage.tables.timeline(feed).name in cql:
+            asked.append(cql)
+            if len(asked) < 3:
+                raise InvalidRequest("table does not exist")
+        return prepare(cql)
+
+    monkeypatch.setattr(session, "prepare", not_yet)
+    storage.prepare([feed])
+    assert len(asked) == 3
 
 
 def test_processes_that_prepare_at_once_make_each_table_once(

@@ -12,7 +12,7 @@ from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import ProtocolException
 from streamfw_core.errors import StorageError
 
-__all__ = ["concerns_one_row", "failed", "may_pass"]
+__all__ = ["concerns_one_row", "failed", "lacks_table", "may_pass"]
 
 PASSING: Final = (
     cassandra.OperationTimedOut,
@@ -67,7 +67,7 @@ def may_pass(error: BaseException) -> bool:
 
 def concerns_one_row(error: BaseException) -> bool:
     """Whether a node refused what it was told to write, and not to write at all."""
-    return isinstance(error, cassandra.InvalidRequest) and not _lacks_table(error)
+    return isinstance(error, cassandra.InvalidRequest) and not lacks_table(error)
 
 
 def failed(error: BaseException, storage: str, where: Sequence[str], what: str) -> StorageError:
@@ -102,7 +102,7 @@ def _name(error: BaseException) -> str:
 
 
 def _hint(error: BaseException) -> str:
-    if _lacks_table(error):
+    if lacks_table(error):
         return _SCHEMA
     # What a single node said tells more than that none could be asked.
     for cause in (*_causes(error), error):
@@ -114,7 +114,8 @@ def _hint(error: BaseException) -> str:
     return ""
 
 
-def _lacks_table(error: BaseException) -> bool:
+def lacks_table(error: BaseException) -> bool:
+    """Whether a node does not know what a statement is on."""
     return isinstance(error, cassandra.InvalidRequest) and any(words in str(error) for words in _NO_TABLE)
 
 

@@ -11,6 +11,7 @@ from attrs import frozen
 from streamfw_core.errors import FeedConflict, StorageError
 from streamfw_core.storage import FeedSpec
 
+from streamfw_cassandra.failures import lacks_table
 from streamfw_cassandra.options import Options
 from streamfw_cassandra.running import Running
 from streamfw_cassandra.sessions import READ
@@ -27,6 +28,7 @@ NOT_ALLOWED: Final = (cassandra.Unauthorized, cassandra.AuthenticationFailed, ca
 KEYSPACES = "SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?"
 TABLES = "SELECT comment, gc_grace_seconds FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
 ALL_TABLES = "SELECT table_name, comment FROM system_schema.tables WHERE keyspace_name = ?"
+ANY = "SELECT * FROM {table} LIMIT 1"
 COLUMNS = (
     "SELECT column_name, type, kind, position, clustering_order FROM system_schema.columns"
     " WHERE keyspace_name = ? AND table_name = ?"
@@ -49,9 +51,8 @@ class Schema:
         :raises FeedConflict: a table belongs to another feed class, or has columns of other types.
         :raises StorageError: the keyspace is not there, and `replication` does not ask for it.
         """
-        wanted = [*self.tables.shared, *(self.tables.timeline(spec) for spec in specs)]
         names: dict[str, Table] = {}
-        for table in wanted:
+        for table in self._wanted(specs):
             if names.setdefault(table.name, table).mark != table.mark:
                 raise FeedConflict(
                     f"two feeds would share the table {table.path}: give one of them another name in the storage's `tables`"
@@ -68,6 +69,8 @@ class Schema:
         for _ in range(TRIES):
             statements = self.plan(specs)
             if not statements:
+                for table in self._wanted(specs):
+                    self._wait_until_known(table)
                 return done
             for statement in statements:
                 self._change(statement)
@@ -94,6 +97,21 @@ class Schema:
     @property
     def _name(self) -> str:
         return self.running.sessions.name
+
+    def _wanted(self, specs: Sequence[FeedSpec]) -> list[Table]:
+        return [*self.tables.shared, *(self.tables.timeline(spec) for spec in specs)]
+
+    def _wait_until_known(self, table: Table) -> None:
+        """A node lists a table that another process makes a moment before it takes statements on it."""
+        until = time.monotonic() + self._options.retry_for
+        while True:
+            try:
+                self.running.prepared(ANY, table, f"preparing {table.path}")
+                return
+            except StorageError as error:
+                if error.__cause__ is None or not lacks_table(error.__cause__) or time.monotonic() > until:
+                    raise
+            time.sleep(0.05)
 
     def _keyspace(self) -> list[str]:
         options = self._options
