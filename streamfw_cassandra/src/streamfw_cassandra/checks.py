@@ -10,7 +10,7 @@ from streamfw_core.doctor.findings import REACHABLE, VERSION, Finding, Now, comp
 from streamfw_core.errors import StorageError
 
 if TYPE_CHECKING:
-    from streamfw_cassandra.sessions import Sessions
+    from streamfw_cassandra.sessions import Connected, Sessions
 
 __all__ = ["check"]
 
@@ -34,7 +34,7 @@ def check(sessions: Sessions, now: Now) -> Iterator[Finding]:
     for host in sorted(connected.cluster.metadata.all_hosts(), key=str):
         where = f"{name}, Cassandra at {host.endpoint}"
         if host in near:
-            found = [*_check_one(connected.session, host, where, now)]
+            found = [*_check_one(connected, host, where, now)]
             answered += found[0].what == REACHABLE
             yield from found
         elif host.is_up is False:
@@ -43,11 +43,12 @@ def check(sessions: Sessions, now: Now) -> Iterator[Finding]:
         yield failure(name, REACHABLE, "no node answers", REACH)
 
 
-def _check_one(session: Any, host: Any, where: str, now: Now) -> Iterator[Finding]:
+def _check_one(connected: Connected, host: Any, where: str, now: Now) -> Iterator[Finding]:
     said: list[str] = []
 
     def their_time() -> float:
-        [(version, time)] = session.execute(ABOUT, host=host)
+        statement = connected.prepare(ABOUT).bind(())
+        [(version, time)] = connected.session.execute(statement, host=host)
         said.append(version)
         return float(time.replace(tzinfo=UTC).timestamp())
 
