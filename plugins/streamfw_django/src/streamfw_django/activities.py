@@ -87,33 +87,6 @@ class ModelActivity(Activity):
         super().__init__(ids["actor"], verb, ids["object"], ids["target"], time, extra_context)
         self._instances: dict[str, Model | None] = instances
 
-    @property
-    def actor(self) -> Any:
-        """The instance; None: it was deleted. :raises MissingObject: the actor is an id of another kind."""
-        return self._instance("actor")
-
-    @actor.setter
-    def actor(self, value: Any) -> None:
-        self.set_instance("actor", value)
-
-    @property
-    def object(self) -> Any:
-        """The instance; None: it was deleted. :raises MissingObject: the object is an id of another kind."""
-        return self._instance("object")
-
-    @object.setter
-    def object(self, value: Any) -> None:
-        self.set_instance("object", value)
-
-    @property
-    def target(self) -> Any:
-        """The instance; None: it was deleted, or there is no target. :raises MissingObject: an id of another kind."""
-        return self._instance("target")
-
-    @target.setter
-    def target(self, value: Any) -> None:
-        self.set_instance("target", value)
-
     def set_instance(self, role: str, instance: Model | None) -> None:
         """Say what the instance of a role is, None: there is none any more, so that nobody asks for it.
 
@@ -122,25 +95,28 @@ class ModelActivity(Activity):
         if instance is None or (isinstance(instance, Model) and reference_of(instance) == self.id_of(role)):
             self._known()[role] = instance
         else:
-            self._set_object(role, instance)
+            super()._set_object(role, instance)
 
     def id_of(self, role: str) -> Id | None:
         """The id of `"actor"`, `"object"` or `"target"`."""
         found: Id | None = getattr(self, f"{role}_id")
         return found
 
-    def _instance(self, role: str) -> Any:
+    def _set_object(self, name: str, value: Any) -> None:
+        self.set_instance(name, value)
+
+    def _object(self, name: str) -> Any:
         known = self._known()
-        if role not in known:
-            id = self.id_of(role)
+        if name not in known:
+            id = self.id_of(name)
             if not is_reference(id):
-                return self._given(role)
-            known[role] = _fetched(id)
-        return known[role]
+                return self._given(name)
+            known[name] = _fetched(id)
+        return known[name]
 
     def _given(self, role: str) -> Any:
         try:
-            return self._object(role)
+            return super()._object(role)
         except MissingObject as error:
             error.silent_variable_failure = True  # type: ignore[attr-defined]  # templates show nothing, then
             raise
