@@ -197,3 +197,18 @@ def test_the_pytest_plugin_imports_nothing_of_the_kit() -> None:
         "streamfw_core.testing",
         "streamfw_core.testing.pytest_plugin",
     ]
+
+
+def test_lazy_objects_of_a_test_module_are_left_alone(tmp_path: Path) -> None:
+    """Such as Django's settings, whose class nobody can know before they are configured."""
+    lazy = """
+class Lazy:
+    @property
+    def __class__(self):
+        raise RuntimeError("not configured")
+
+
+settings = Lazy()
+"""
+    code, output = run(tmp_path, third_party() + lazy)
+    assert code == 0, output
