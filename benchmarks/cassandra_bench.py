@@ -30,9 +30,9 @@ PRODUCTION = {
 
 @attrs.define
 class CassandraBench:
-    """One node that nobody else uses, or the one that `--at` names."""
+    """Nodes that nobody else uses, or the one that `--at` names."""
 
-    host: str
+    hosts: list[str]
     port: int
     options: argparse.Namespace
     stack: ExitStack
@@ -40,7 +40,12 @@ class CassandraBench:
 
     @property
     def storage_options(self) -> dict[str, Any]:
-        return {"hosts": [self.host], "port": self.port, "keyspace": KEYSPACE, "replication": 1}
+        return {
+            "hosts": self.hosts,
+            "port": self.port,
+            "keyspace": KEYSPACE,
+            "replication": len(self.hosts),
+        }
 
     def streams(self, *feed_classes: type[Feed], **options: object) -> Streams:
         """An application on the node, with the tables of these feeds."""
@@ -66,7 +71,10 @@ def cassandra_bench(description: str, *, runs: int, **numbers: int) -> Iterator[
     """Read the command line, start the node, and write what was measured."""
     command = parser(description, runs=runs)
     command.add_argument(
-        "--at", metavar="HOST:PORT", help="a node that runs already, instead of one for this run alone"
+        "--at", metavar="HOST:PORT", help="a node that runs already, instead of those for this run alone"
+    )
+    command.add_argument(
+        "--nodes", type=int, choices=[1, 3], default=1, help="each with a replica of everything; default: %(default)s"
     )
     for name, default in numbers.items():
         command.add_argument(f"--{name}", type=int, default=default, help="default: %(default)s")
@@ -74,15 +82,18 @@ def cassandra_bench(description: str, *, runs: int, **numbers: int) -> Iterator[
     with ExitStack() as stack:
         if options.at:
             host, _, port = options.at.rpartition(":")
+            bench = CassandraBench([host], int(port), options, stack)
         else:
-            node = stack.enter_context(Cassandra(find_cassandra(), fast=True, heap="2G", settings=PRODUCTION))
-            host, port = node.hosts[0], node.port
-        bench = CassandraBench(host, int(port), options, stack)
+            heap = "2G" if options.nodes == 1 else "1G"
+            server = stack.enter_context(
+                Cassandra(find_cassandra(), nodes=options.nodes, fast=True, heap=heap, settings=PRODUCTION)
+            )
+            bench = CassandraBench(server.hosts, server.port, options, stack)
         yield bench
         [(version,)] = bench.session().execute("SELECT release_version FROM system.local")
         write_json(
             options.json,
             bench.tables,
-            server=f"Cassandra {version}",
+            server=f"Cassandra {version}{', three nodes' if options.nodes > 1 else ''}",
             client=f"cassandra-driver {cassandra.__version__}",
         )

@@ -20,9 +20,11 @@ from streamfw_core.storage.groups import Group, digest_of_group, group_id
 
 from streamfw_cassandra.values import id_of, pack_id
 
-__all__ = ["Floor", "GroupedFeed", "Member", "fact_of_group", "floor_fact"]
+__all__ = ["FACT_OF_ALL", "Floor", "GroupedFeed", "Member", "fact_of_group", "floor_fact", "outlined"]
 
 FIRST_FACT: Final = MAX_ID >> DIGEST_BITS << DIGEST_BITS
+FACT_OF_ALL: Final = FIRST_FACT | digest_of("all marked")
+"""The id of the row that tells when all groups were last marked."""
 WIDTH: Final = DIGEST_BITS // 8
 
 
@@ -58,6 +60,16 @@ def fact_of_group(key: str) -> int:
     return FIRST_FACT | digest_of("marked", key)
 
 
+def outlined(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]] | None:
+    """The rows of an outline as those of members; None: the feed was cut, and where is not in its outline."""
+    for id, stamp, group, *_ in rows:
+        if id_of(id) < FIRST_FACT:
+            break
+        if stamp is not None and group is None:
+            return None
+    return [(id, stamp, group, None, seen, read, None) for id, stamp, group, seen, read in rows]
+
+
 def floor_fact(bound: int, kept: Iterable[str]) -> tuple[int, bytes]:
     """The id of the row that tells where a feed was cut, and what stands in it."""
     digests = b"".join(digest_of_group(key).to_bytes(WIDTH, "big") for key in kept)
@@ -70,7 +82,7 @@ class GroupedFeed:
 
     :param groups: key -> members, newest first; by group id, newest first, and no more than the feed shows.
     :param hidden: the others, which are as good as gone.
-    :param marks: id of a group's fact -> stamps of the last marks as seen and as read.
+    :param marks: id of the fact of a group, or of all -> stamps of the last marks as seen and as read.
     """
 
     spec: FeedSpec
@@ -128,7 +140,8 @@ class GroupedFeed:
         """One group for a reader."""
         members = self.groups[key]
         view = members[: self.spec.view]
-        seen_at, read_at = self.marks.get(fact_of_group(key), (0, 0))
+        facts = [self.marks.get(fact, (0, 0)) for fact in (fact_of_group(key), FACT_OF_ALL)]
+        seen_at, read_at = map(max, *facts)
         return Group(
             key=key,
             id=self.id_of(key),

@@ -15,7 +15,7 @@ from streamfw_core.storage import Change, FeedSpec, Outcome, Query, Stats, Write
 from streamfw_core.storage.groups import Group
 
 from streamfw_cassandra import statements as cql
-from streamfw_cassandra.group_rows import GroupedFeed, fact_of_group, floor_fact
+from streamfw_cassandra.group_rows import FACT_OF_ALL, GroupedFeed, fact_of_group, floor_fact, outlined
 from streamfw_cassandra.running import Running
 from streamfw_cassandra.sessions import WRITE
 from streamfw_cassandra.values import pack_id, seconds
@@ -24,6 +24,7 @@ from streamfw_cassandra.writing import Writing
 __all__ = ["EXACT_MEMBERS", "Groups"]
 
 EXACT_MEMBERS = 10_000
+MARKS = {(True, False): cql.SEE, (False, True): cql.READ, (True, True): cql.SEE_AND_READ}
 
 
 @frozen
@@ -65,20 +66,21 @@ class Groups:
         self, spec: FeedSpec, owner: str, keys: Sequence[str] | None, *, seen: bool, read: bool, stamp: int
     ) -> list[str]:
         """See `GroupStorage.mark`."""
-        [feed] = self._feeds(spec, [owner])
+        [feed] = self._outlines(spec, [owner])
         marked = [*feed.groups] if keys is None else [key for key in dict.fromkeys(keys) if key in feed.groups]
+        if not marked or not (seen or read):
+            return []
         asked = self.writing.statements(spec, "marking")
-        statements: list[Any] = []
-        for key in marked:
-            fact = pack_id(fact_of_group(key))
-            if seen:
-                unseen = [member for member in feed.groups[key] if not member.seen]
-                statements += [asked(cql.SEE).bind((one.stamp, owner, pack_id(one.id))) for one in unseen]
-                statements.append(asked(cql.SEE).bind((stamp, owner, fact)))
-            if read:
-                unread = [member for member in feed.groups[key] if not member.read]
-                statements += [asked(cql.READ).bind((one.stamp, owner, pack_id(one.id))) for one in unread]
-                statements.append(asked(cql.READ).bind((stamp, owner, fact)))
+
+        def statement(id: int, stamp: int, see: bool, read: bool) -> Any:
+            return asked(MARKS[see, read]).bind((stamp, owner, pack_id(id)))
+
+        facts = [FACT_OF_ALL] if keys is None else [fact_of_group(key) for key in marked]
+        statements = [statement(fact, stamp, seen, read) for fact in facts]
+        for member in (member for key in marked for member in feed.groups[key]):
+            wanted = seen and not member.seen, read and not member.read
+            if any(wanted):
+                statements.append(statement(member.id, member.stamp, *wanted))
         self.writing.to_one(owner, statements, asked.what)
         return [key for key in marked if (seen and not feed.is_seen(key)) or (read and not feed.is_read(key))]
 
@@ -102,7 +104,7 @@ class Groups:
     def trim(self, spec: FeedSpec, owners: Sequence[str]) -> None:
         """Delete groups that no reader sees, each member with its own stamp: one that is added anew is not concerned."""
         asked = self.writing.statements(spec, "trimming")
-        for owner, feed in zip(owners, self._feeds(spec, owners), strict=True):
+        for owner, feed in zip(owners, self._outlines(spec, owners), strict=True):
             hidden = [member for members in feed.hidden.values() for member in members]
             removes = [asked(cql.REMOVE).bind((one.stamp, owner, pack_id(one.id))) for one in hidden]
             self.writing.to_one(owner, removes, asked.what)
@@ -113,7 +115,7 @@ class Groups:
         """See `GroupStorage.read_groups`."""
         return [
             [feed.shown(key, query.hydrate) for key in feed.keys(query)[query.start : query.stop]]
-            for query, feed in self._of(spec, queries)
+            for query, feed in self._of(queries, partial(self._feeds, spec))
         ]
 
     def get(self, spec: FeedSpec, owner: str, keys: Sequence[str], hydrate: str | None) -> list[Group | None]:
@@ -123,13 +125,13 @@ class Groups:
 
     def find(self, spec: FeedSpec, owner: str, ids: Sequence[int]) -> list[str | None]:
         """See `GroupStorage.groups_of`."""
-        [feed] = self._feeds(spec, [owner])
+        [feed] = self._outlines(spec, [owner])
         return [feed.group_of(id) for id in ids]
 
     def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
         """See `Storage.stats`."""
         counts = []
-        for query, feed in self._of(spec, queries):
+        for query, feed in self._of(queries, partial(self._outlines, spec)):
             keys = feed.keys(query)
             unseen, unread = (sum(not is_marked(key) for key in keys) for is_marked in (feed.is_seen, feed.is_read))
             counts.append(Stats(len(keys), unseen, unread))
@@ -137,10 +139,12 @@ class Groups:
 
     # --- inside ---
 
-    def _of(self, spec: FeedSpec, queries: Sequence[Query]) -> Iterator[tuple[Query, GroupedFeed]]:
+    def _of(
+        self, queries: Sequence[Query], feeds: Callable[[Sequence[str]], list[GroupedFeed]]
+    ) -> Iterator[tuple[Query, GroupedFeed]]:
         owners = [*dict.fromkeys(query.owner for query in queries)]
-        feeds = dict(zip(owners, self._feeds(spec, owners), strict=True))
-        return ((query, feeds[query.owner]) for query in queries)
+        found = dict(zip(owners, feeds(owners), strict=True))
+        return ((query, found[query.owner]) for query in queries)
 
     def _feeds(self, spec: FeedSpec, owners: Sequence[str]) -> list[GroupedFeed]:
         if not owners:
@@ -149,6 +153,20 @@ class Groups:
         pages = self.running.all([asked(cql.MEMBERS).bind((owner,)) for owner in owners], asked.what)
         return [GroupedFeed.of(spec, owner, rows) for owner, rows in zip(owners, pages, strict=True)]
 
+    def _outlines(self, spec: FeedSpec, owners: Sequence[str]) -> list[GroupedFeed]:
+        """The feeds without actors, payloads and the times of marks."""
+        if not owners:
+            return []
+        asked = self.writing.statements(spec, "reading")
+        pages = self.running.all([asked(cql.OUTLINE).bind((owner,)) for owner in owners], asked.what)
+        rows = [outlined(page) for page in pages]
+        cut = [owner for owner, known in zip(owners, rows, strict=True) if known is None]
+        whole = dict(zip(cut, self._feeds(spec, cut), strict=True))
+        return [
+            whole[owner] if known is None else GroupedFeed.of(spec, owner, known)
+            for owner, known in zip(owners, rows, strict=True)
+        ]
+
     def _members(self, spec: FeedSpec, owners: Sequence[str]) -> dict[str, set[int]]:
-        feeds = zip(owners, self._feeds(spec, owners), strict=True)
+        feeds = zip(owners, self._outlines(spec, owners), strict=True)
         return {owner: {one.id for members in feed.groups.values() for one in members} for owner, feed in feeds}

@@ -21,6 +21,7 @@ PUT_MEMBER: Final = "UPDATE {table} USING TIMESTAMP ? SET added = true, data = ?
 UPDATE: Final = "UPDATE {table} USING TIMESTAMP ? SET data = ?{own} WHERE owner = ? AND id = ?"
 FACT: Final = "UPDATE {table} USING TIMESTAMP ? AND TTL ? SET added = true, data = ? WHERE owner = ? AND id = ?"
 SEE: Final = "UPDATE {table} USING TIMESTAMP ? SET seen = true WHERE owner = ? AND id = ?"
+SEE_AND_READ: Final = "UPDATE {table} USING TIMESTAMP ? SET seen = true, read = true WHERE owner = ? AND id = ?"
 READ: Final = "UPDATE {table} USING TIMESTAMP ? SET read = true WHERE owner = ? AND id = ?"
 REMOVE: Final = "DELETE FROM {table} USING TIMESTAMP ? WHERE owner = ? AND id = ?"
 CUT: Final = "DELETE FROM {table} USING TIMESTAMP ? WHERE owner = ? AND id < ?"
@@ -39,6 +40,9 @@ PRESENT: Final = "SELECT id, WRITETIME(added) FROM {table} WHERE owner = ? AND i
 MEMBERS: Final = (
     "SELECT id, WRITETIME(added), in_group, actor, WRITETIME(seen), WRITETIME(read), data FROM {table} WHERE owner = ?"
 )
+
+OUTLINE: Final = "SELECT id, WRITETIME(added), in_group, seen, read FROM {table} WHERE owner = ?"
+"""What counting, marking and trimming take of members."""
 
 
 @define
