@@ -2,8 +2,8 @@
 
     python benchmarks/redis_growth.py [--runs N] [--server redis-8.2] [--json OUT]
 
-- fan-out through the manager to 1,000, 10,000 and 100,000 full feeds of 100: deliveries a second should not become fewer
-  (there are fewer for a thousand, as they are one message, beside which nothing else is done);
+- fan-out through the manager to 1,000, 10,000, 100,000 and 1,000,000 full feeds of 100: deliveries a second should not become
+  fewer (there are fewer for a thousand, as they are one message, beside which nothing else is done);
 - one activity into one feed that holds 100, 1,000, 10,000, 100,000 and 1,000,000: writes a second should stay the same.
   Bare is redis-py's RPUSH of 16 bytes to a list, which needs a round trip too.
 """
@@ -31,7 +31,7 @@ from workloads import (
 
 from streamfw_core import Streams
 
-FOLLOWERS = (1_000, 10_000, 100_000)
+FOLLOWERS = (1_000, 10_000, 100_000, 1_000_000)
 ENTRIES = (100, 1_000, 10_000, 100_000, 1_000_000)
 APPENDS = 500
 
