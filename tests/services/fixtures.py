@@ -11,16 +11,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, NoReturn, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 from attrs import frozen
 
-from tests.services import rabbitmq
+from tests.services import chromium, rabbitmq
 from tests.services.binaries import VARIABLE, Binary, find_binaries
 from tests.services.brokers import BROKERS, Broker
 from tests.services.cassandra import Cassandra
 from tests.services.certificates import Certificate, can_certify, certificate
+from tests.services.chromium import find_chromium, launched
 from tests.services.cluster import Cluster
 from tests.services.jars import CassandraJars, CassandraMissing, find_cassandra
 from tests.services.npm import StatsdMissing, StatsdProgram, find_statsd
@@ -30,9 +32,13 @@ from tests.services.sentinel import Watched
 from tests.services.statsd import Statsd
 from tests.services.workers import Worker
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 __all__ = [
     "broker",
     "broker_name",
+    "browser",
     "cassandra_certificate",
     "cassandra_jars",
     "rabbitmq_binary",
@@ -109,6 +115,13 @@ def _found_cassandra() -> CassandraJars:
         return find_cassandra()
     except CassandraMissing as missing:
         unavailable(str(missing))
+
+
+def _found_chromium() -> Path:
+    found = find_chromium()
+    if found is None:
+        unavailable(f"there is no Chromium here: install Debian's chromium, or name the program of one in {chromium.VARIABLE}")
+    return found
 
 
 def _made_certificate() -> Certificate:
@@ -288,6 +301,13 @@ def start_statsd(statsd_program: StatsdProgram) -> Iterator[Callable[[], Statsd]
     """Starts a statsd of the test's own."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(Statsd(statsd_program))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser; give every test contexts of its own. Of a module: where it is, no event loop can run."""
+    with launched(_found_chromium()) as started:
+        yield started
 
 
 @pytest.fixture
