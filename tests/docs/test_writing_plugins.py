@@ -12,6 +12,7 @@ from tests.docs.projects import Project
 
 BACKENDS = {
     "writing-a-serializer.md": ("zlib", "zlib-small"),
+    "writing-a-metrics-backend.md": ("graphite",),
 }
 
 
