@@ -61,6 +61,7 @@ class BaseActivity:
     __slots__ = ()
 
     dehydrated = False
+    """Whether only the id is known, as of a `DehydratedActivity`."""
 
 
 class Activity(BaseActivity):
@@ -266,6 +267,7 @@ class DehydratedActivity(BaseActivity):
 
     def __init__(self, serialization_id: int) -> None:
         self.serialization_id = ids.check_activity_id(serialization_id)
+        """The id of the activity."""
 
     def get_hydrated(self, activities: Mapping[int, Activity]) -> Activity:
         """The activity itself, out of a mapping id -> activity.

@@ -46,6 +46,7 @@ class BaseAggregator:
         self.activity_class = activity_class
         given = dict(options or {})
         self.zone = _zone(given.pop("time_zone", self.time_zone))
+        """The time zone of `time_of` and `day_of`."""
         if given:
             unknown = [Problem(f"aggregator.{name}", "there is no such option", "use time_zone") for name in given]
             raise SettingsError(unknown)

@@ -86,6 +86,7 @@ class Manager:
                 " or leave it out for the default one"
             )
         self.given_name = name
+        """Its name in messages, where it is not the class's; else None."""
         self._streams = streams
         self._registered_with: Streams | None = None
 

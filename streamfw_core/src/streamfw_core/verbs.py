@@ -25,6 +25,8 @@ class Verb:
         infinitive = "pin"
         past_tense = "pinned"
     ```
+
+    `id` is what is stored; `infinitive` and `past_tense` are texts for people.
     """
 
     id: int = 0
@@ -128,6 +130,8 @@ def _path(verb: type[Verb]) -> str:
 
 @register
 class Follow(Verb):
+    """A person followed another."""
+
     id = 1
     infinitive = "follow"
     past_tense = "followed"
@@ -135,6 +139,8 @@ class Follow(Verb):
 
 @register
 class Comment(Verb):
+    """A person commented on a thing."""
+
     id = 2
     infinitive = "comment"
     past_tense = "commented"
@@ -142,6 +148,8 @@ class Comment(Verb):
 
 @register
 class Love(Verb):
+    """A person loved a thing."""
+
     id = 3
     infinitive = "love"
     past_tense = "loved"
@@ -149,6 +157,8 @@ class Love(Verb):
 
 @register
 class Add(Verb):
+    """A person added a thing, to a target if there is one."""
+
     id = 4
     infinitive = "add"
     past_tense = "added"

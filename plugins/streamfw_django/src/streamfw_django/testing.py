@@ -52,15 +52,19 @@ class IsolatedFeeds:
     """
 
     feeds_in: ClassVar[Where] = "memory"
+    """Where they are, see `isolated_feeds`."""
     streams: Streams
+    """The application of the test."""
 
     @classmethod
     def setUpClass(cls) -> None:
+        """Give the class feeds of its own, into which `setUpTestData` publishes."""
         case: Any = cls
         case.enterClassContext(isolated_feeds(cls.feeds_in))
         super().setUpClass()  # type: ignore[misc]
 
     def setUp(self) -> None:
+        """Give the test feeds of its own."""
         case: Any = self
         self.streams = case.enterContext(isolated_feeds(self.feeds_in))
         super().setUp()  # type: ignore[misc]

@@ -54,6 +54,7 @@ class Feed:
     - `serializer`: the name of the serializer backend.
     - `columns`: names and types of columns that a storage with a schema keeps beside each activity, for queries of your own;
       see `columns_of`.
+    - `kind`: `"flat"`, `"aggregated"` or `"notification"`, as the class that is subclassed has it.
 
     A feed object is immutable: `filter` and `order_by` return new ones.
     """

@@ -32,6 +32,7 @@ class Task:
     """A message that is being executed; what is not known is empty.
 
     :param id: what the queue calls it; retries of a message have the same where the queue can tell.
+    :param priority: the queue that it came by.
     :param attempt: from 1.
     :param correlation_id: the same for all that follows from one call of a manager.
     :param kind: `fanout`, `deliver`, `follow` or `unfollow`.
