@@ -1,0 +1,78 @@
+"""The example application as the README has it started: a process that serves, with people and pins in it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sqlite3
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from tests.packaging.environments import ROOT
+from tests.services.ports import free_port
+from tests.services.waiting import wait_for
+from tests.services.workers import Worker
+
+COMMAND = "python examples/pinboard/manage.py pinboard"
+"""What the README has a newcomer run, after the installation; a test holds it to that."""
+
+PASSWORD = "pinboard"
+"""Of everybody who is there from the beginning."""
+
+SECONDS = 120.0
+
+
+@frozen
+class Site:
+    """A server that runs.
+
+    :param url: without a slash at the end.
+    :param folder: where its database is.
+    """
+
+    url: str
+    folder: Path
+    server: Worker
+
+    def rows(self, question: str, *values: object) -> list[Any]:
+        """What is in the database, whatever feeds say."""
+        with closing(sqlite3.connect(self.folder / "pinboard.sqlite3", timeout=SECONDS)) as database:
+            return database.execute(question, values).fetchall()
+
+
+@contextmanager
+def serve(folder: Path, *options: str, people: int = 40, python: Path | str = sys.executable) -> Iterator[Site]:
+    """Run the README's command, on a free port, with the database in a new folder inside of `folder`."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    _, program, *arguments = shlex.split(COMMAND)
+    data = folder / "data"
+    wanted = ["--port", str(port), "--data", str(data), "--people", str(people), *options]
+    server = Worker(
+        [python, ROOT / program, *arguments, *wanted],
+        ready=url,
+        environment={name: "" for name in os.environ if name.startswith(("DJANGO", "PINBOARD", "STREAMFW"))},
+        within=SECONDS,
+        name="pinboard",
+    )
+    with server:
+        try:
+            wait_for(lambda: _answers(server, f"{url}/sign-in/"), f"{server} answers", within=SECONDS)
+            yield Site(url, data, server)
+            server.stop()
+        finally:
+            print(f"{server} wrote:\n{server.output()}")
+
+
+def _answers(server: Worker, url: str) -> bool:
+    assert server.running, f"{server} ended:\n{server.log()}"
+    with suppress(urllib.error.URLError), urllib.request.urlopen(url, timeout=SECONDS) as answer:
+        return bool(answer.status == 200)
+    return False
