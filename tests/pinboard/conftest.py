@@ -10,9 +10,9 @@ from playwright.sync_api import Browser
 
 from tests.pinboard.serving import Site, serve
 from tests.pinboard.visiting import Visitor
-from tests.services.fixtures import browser
+from tests.services.fixtures import any_redis, browser, rabbitmq_binary, start_rabbitmq
 
-__all__ = ["browser", "site", "visit"]
+__all__ = ["any_redis", "browser", "rabbitmq_binary", "site", "start_rabbitmq", "visit"]
 
 
 @pytest.fixture(scope="session")

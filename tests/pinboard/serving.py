@@ -28,6 +28,14 @@ PASSWORD = "pinboard"
 
 SECONDS = 120.0
 
+_AT_HOME = """
+select pin from pins_follow join auth_user on auth_user.id = follower_id join (
+    select owner_id as actor, id as pin from pins_pin
+    union all select user_id, pin_id from pins_love
+    union all select user_id, pin_id from pins_comment
+) on actor = followed_id where username = ?
+"""
+
 
 @frozen
 class Site:
@@ -35,11 +43,22 @@ class Site:
 
     :param url: without a slash at the end.
     :param folder: where its database is.
+    :param people: how many are there from the beginning.
     """
 
     url: str
     folder: Path
+    people: int
     server: Worker
+
+    def at_home(self, name: str) -> list[int]:
+        """The pins of all that somebody's feed Home has, by what the database says."""
+        return [pin for (pin,) in self.rows(_AT_HOME, name)]
+
+    def reader(self) -> str:
+        """Who has most at home of those who are there from the beginning."""
+        names: list[str] = [name for (name,) in self.rows("select username from auth_user order by id limit ?", self.people)]
+        return max(names, key=lambda name: len(self.at_home(name)))
 
     def rows(self, question: str, *values: object) -> list[Any]:
         """What is in the database, whatever feeds say."""
@@ -65,7 +84,7 @@ def serve(folder: Path, *options: str, people: int = 40, python: Path | str = sy
     with server:
         try:
             wait_for(lambda: _answers(server, f"{url}/sign-in/"), f"{server} answers", within=SECONDS)
-            yield Site(url, data, server)
+            yield Site(url, data, people, server)
             server.stop()
         finally:
             print(f"{server} wrote:\n{server.output()}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.pinboard.serving import Site
@@ -67,45 +66,34 @@ def test_who_signs_out_has_to_sign_in_again(visit: Visit) -> None:
 
 # --- a long feed ---
 
-IN_HOME = """
-select pin from pins_follow join (
-    select owner_id as actor, id as pin from pins_pin
-    union all select user_id, pin_id from pins_love
-    union all select user_id, pin_id from pins_comment
-) on actor = followed_id where follower_id = ?
-"""
 PAGE = 20
 
 
-@pytest.fixture
-def reader(site: Site) -> tuple[int, str]:
-    """Id and name of somebody with more than two pages at home."""
-    people = site.rows("select id, username from auth_user order by id limit 40")
-    id, name = max(people, key=lambda person: len(site.rows(IN_HOME, person[0])))
-    assert len(site.rows(IN_HOME, id)) > 2 * PAGE
-    return id, name
-
-
-def test_scrolling_to_the_end_shows_everything_once(visit: Visit, site: Site, reader: tuple[int, str]) -> None:
-    id, name = reader
+def test_scrolling_to_the_end_shows_everything_once(visit: Visit, site: Site) -> None:
+    name = site.reader()
+    assert len(site.at_home(name)) > 2 * PAGE
     scrolling = visit().sign_in(name)
     assert len(scrolling.cards()) == PAGE
     scrolling.scroll_to_the_end()
 
     activities, pins = zip(*scrolling.cards(), strict=True)
     assert len({*activities}) == len(activities)
-    assert sorted(pins) == sorted(pin for (pin,) in site.rows(IN_HOME, id))
+    assert sorted(pins) == sorted(site.at_home(name))
     times = scrolling.page.locator("article.pin-card time").evaluate_all("all => all.map(one => Date.parse(one.dateTime))")
     assert times == sorted(times, reverse=True)
 
 
-def test_what_comes_while_somebody_scrolls_moves_nothing(visit: Visit, site: Site, reader: tuple[int, str]) -> None:
+def test_what_comes_while_somebody_scrolls_moves_nothing(visit: Visit, site: Site) -> None:
     scrolling, busy = visit().sign_up("scrolling"), visit().sign_up("busy")
-    followed = "select username from pins_follow join auth_user on auth_user.id = followed_id where follower_id = ?"
-    for name in ("busy", *(name for (name,) in site.rows(followed, reader[0]))):
+    followed = (
+        "select followed.username from pins_follow join auth_user as followed on followed.id = followed_id"
+        " join auth_user as follower on follower.id = follower_id where follower.username = ?"
+    )
+    for name in ("busy", *(name for (name,) in site.rows(followed, site.reader()))):
         scrolling.follow(name)
     scrolling.wait_for_card("/", "", count=PAGE)
     before = scrolling.cards()
+    assert len(site.at_home("scrolling")) > 2 * PAGE
     for number in range(3):
         busy.pin(f"News {number}")
     visit().sign_in("scrolling", "secret of scrolling").wait_for_card("/", "News", count=3)
@@ -114,6 +102,6 @@ def test_what_comes_while_somebody_scrolls_moves_nothing(visit: Visit, site: Sit
 
     after = scrolling.cards()
     assert after[:PAGE] == before
-    assert len(after) == len({*after}) == len(site.rows(IN_HOME, reader[0]))
+    assert len(after) == len({*after}) == len(site.at_home("scrolling")) - 3
     scrolling.page.reload()
     expect(scrolling.card("News")).to_have_count(3)

