@@ -10,9 +10,25 @@ from playwright.sync_api import Browser
 
 from tests.pinboard.serving import Site, serve
 from tests.pinboard.visiting import Visitor
-from tests.services.fixtures import any_redis, browser, rabbitmq_binary, start_rabbitmq
+from tests.services.fixtures import (
+    any_redis,
+    browser,
+    rabbitmq_binary,
+    rabbitmq_server,
+    shared_services,
+    start_rabbitmq,
+)
 
-__all__ = ["any_redis", "browser", "rabbitmq_binary", "site", "start_rabbitmq", "visit"]
+__all__ = [
+    "any_redis",
+    "browser",
+    "rabbitmq_binary",
+    "rabbitmq_server",
+    "shared_services",
+    "site",
+    "start_rabbitmq",
+    "visit",
+]
 
 
 @pytest.fixture(scope="session")
