@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sqlite3
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,20 @@ from tests.services.waiting import wait_for
 from tests.services.workers import Worker
 
 COMMAND = "python examples/pinboard/manage.py pinboard"
-"""What the README has a newcomer run, after the installation; a test holds it to that."""
+"""What starts it, once everything is installed."""
+
+EMBEDDED = f'python -m pip install ".[django]" && {COMMAND}'
+"""The one line that the README has a newcomer run."""
+
+ON_SERVERS = f'python -m pip install ".[django,redis,celery]" && {COMMAND}'
+"""The other one, without the options `--redis` and `--broker`."""
 
 PASSWORD = "pinboard"
 """Of everybody who is there from the beginning."""
 
 SECONDS = 120.0
+
+_MISLEADING = re.compile("DJANGO|PINBOARD|STREAMFW|PYTHONPATH")
 
 _AT_HOME = """
 select pin from pins_follow join auth_user on auth_user.id = follower_id join (
@@ -67,23 +76,35 @@ class Site:
 
 
 @contextmanager
-def serve(folder: Path, *options: str, people: int = 40, python: Path | str = sys.executable) -> Iterator[Site]:
-    """Run the README's command, on a free port, with the database in a new folder inside of `folder`."""
+def serve(
+    folder: Path,
+    *options: str,
+    people: int = 40,
+    command: Sequence[str | Path] = (sys.executable, *shlex.split(COMMAND)[1:]),
+    cwd: Path = ROOT,
+    environment: Mapping[str, str] | None = None,
+    within: float = SECONDS,
+) -> Iterator[Site]:
+    """Run the command, from the top of the checkout, on a free port, with the database in a new folder in `folder`.
+
+    :param people: how many there are from the beginning.
+    :param environment: beside the variables of this process without those that change what Python or Django do.
+    :param within: seconds that it may take to start, or to stop.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    _, program, *arguments = shlex.split(COMMAND)
     data = folder / "data"
-    wanted = ["--port", str(port), "--data", str(data), "--people", str(people), *options]
     server = Worker(
-        [python, ROOT / program, *arguments, *wanted],
+        [*command, "--port", str(port), "--data", str(data), "--people", str(people), *options],
         ready=url,
-        environment={name: "" for name in os.environ if name.startswith(("DJANGO", "PINBOARD", "STREAMFW"))},
-        within=SECONDS,
+        environment={**dict.fromkeys(filter(_MISLEADING.match, os.environ), ""), **(environment or {})},
+        cwd=cwd,
+        within=within,
         name="pinboard",
     )
     with server:
         try:
-            wait_for(lambda: _answers(server, f"{url}/sign-in/"), f"{server} answers", within=SECONDS)
+            wait_for(lambda: _answers(server, f"{url}/sign-in/"), f"{server} answers", within=within)
             yield Site(url, data, people, server)
             server.stop()
         finally:
