@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,6 +206,19 @@ def test_the_table_has_every_message_of_the_check_but_that_of_the_environment() 
     }
 
 
+def test_the_page_shows_messages_of_the_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "django.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"^```text\n(STREAMFW\..*?)^```", page, re.MULTILINE | re.DOTALL)
+    messages = re.findall(r"^(\S+): \((\S+)\) (.*?)(?: \.\.\.)?\n\tHINT: (.*)\n", shown, re.MULTILINE)
+    assert len(messages) == len(shown.splitlines()) / 2 == 2
+    for where, id, message, hint in messages:
+        words = message.replace("photos.feeds.", "photos.twins.")  # where the tests have them
+        assert any(
+            (wrong.where, wrong.id, wrong.hint) == (where, id, hint) and wrong.message.startswith(words)
+            for wrong in TABLE.values()
+        ), message
+
+
 def test_a_project_that_is_right() -> None:
     assert check_program() == []
     call_command("check", "--tag", "streamfw")
@@ -239,7 +254,9 @@ def test_every_error_of_parts_is_said_at_once() -> None:
 
 def test_passwords_are_not_said() -> None:
     wrong = _options(password="secret-1", port="x", driver_options={"password": "secret-2"})
-    with override_settings(STREAMFW={**wrong, "storages": {**wrong["storages"], "other": "redis://:secret-3@local host"}}):
+    with override_settings(
+        STREAMFW={**wrong, "storages": {**wrong["storages"], "other": "redis://:secret-3@local host"}}
+    ):
         said = "".join(map(str, check_program()))
     assert said
     assert "secret" not in said
