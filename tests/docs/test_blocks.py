@@ -112,6 +112,7 @@ def test_languages_of_data_are_parsed_and_no_others() -> None:
 MAPS: Mapping[str, str] = {
     "README.md": "",
     "CONTRIBUTING.md": "",
+    "examples/pinboard/README.md": "examples/pinboard",
     "examples/streamfw_example_queue/README.md": "examples/streamfw_example_queue",
     "examples/streamfw_example_storage/README.md": "examples/streamfw_example_storage",
 }

@@ -155,7 +155,7 @@ def test_a_new_database_does_not_show_the_feeds_of_another(tmp_path: Path, redis
             ada.pin(f"A lighthouse {number}")
             wait_for(lambda: "A lighthouse" in grace.get("/"), "it arrives")  # noqa: B023
             assert grace.get("/").count('class="pin-card"') == 1
-            assert ada.get("/notifications/").count('class="line') == 1
+            assert ada.get("/notifications/").count('class="line unread"') == 1
 
 
 @pytest.mark.parametrize(
