@@ -118,10 +118,15 @@ def _check(verb: type[Verb]) -> None:
 
 
 def _duplicate(verb: type[Verb], present: type[Verb]) -> DuplicateVerb:
-    return DuplicateVerb(
-        f"verb id {verb.id} of {_path(verb)} is taken by {_path(present)}: give {verb.__name__} an id that no verb has"
-        f" (taken: {', '.join(map(str, sorted(_verbs)))})"
-    )
+    hint = f"give {verb.__name__} an id that no verb has (taken: {', '.join(map(str, sorted(_verbs)))})"
+    modules = {verb.__module__, present.__module__}
+    if verb.__qualname__ == present.__qualname__ and "__main__" in modules and len(modules) > 1:
+        module = max(modules - {"__main__"})
+        hint = (
+            f"if these are one class, the file that runs as the program was imported again as {module!r}:"
+            f" move what others import from it, such as verbs and settings, to a module of its own; else {hint}"
+        )
+    return DuplicateVerb(f"verb id {verb.id} of {_path(verb)} is taken by {_path(present)}: {hint}")
 
 
 def _path(verb: type[Verb]) -> str:
