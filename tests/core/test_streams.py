@@ -359,3 +359,28 @@ def test_every_exported_name_is_there() -> None:
 
 def test_the_own_feed_keeps_a_million() -> None:
     assert Streams({}).bind(UserBaseFeed).spec.keep == 1_000_000
+
+
+def test_a_feed_object_has_the_length_that_is_in_force() -> None:
+    class LongFeed(Feed):
+        max_length = 3
+
+    longer = Streams({"feeds": {"long": {"max_length": 8}}})
+    assert LongFeed(13, streams=Streams({})).max_length == 3
+    assert LongFeed(13, streams=longer).max_length == 8
+    assert LongFeed(13, streams=longer).filter(activity_id__gt=1).max_length == 8
+    assert LongFeed.max_length == 3
+
+
+def test_settings_under_the_name_of_a_feed_class_are_refused_rather_than_ignored() -> None:
+    class LovelyPinFeed(Feed): ...
+
+    class RenamedFeed(Feed):
+        name = "RenamedFeed"
+
+    streams = Streams({"feeds": {"LovelyPinFeed": {"max_length": 8}, "RenamedFeed": {"max_length": 8}}})
+    with pytest.raises(
+        SettingsError, match=r"feeds\.LovelyPinFeed: .* is 'lovely_pin' \(did you mean 'lovely_pin'\?\)"
+    ):
+        LovelyPinFeed(13, streams=streams)
+    assert RenamedFeed(13, streams=streams).max_length == 8

@@ -10,7 +10,7 @@ from attrs import frozen
 from streamfw_core.activity import Activity
 from streamfw_core.errors import ArgumentError, FeedConflict, Problem, SettingsError, given, shown
 from streamfw_core.feeds.binding import Binding
-from streamfw_core.feeds.feed import SAME_AS_TIMELINE, Feed
+from streamfw_core.feeds.feed import SAME_AS_TIMELINE, Feed, feed_name
 from streamfw_core.keys import KeyFormat
 from streamfw_core.plugins.kinds import Kind
 from streamfw_core.plugins.suggest import did_you_mean
@@ -41,6 +41,7 @@ class Assembly:
     @classmethod
     def of(cls, streams: Streams, feed_class: type[Feed]) -> Assembly:
         _check_class(feed_class)
+        _check_key(streams.settings.feeds, feed_class)
         return cls(streams, feed_class, streams.settings.feeds.get(feed_class.name, FeedSettings(feed_class.name)))
 
     def bind(self) -> Binding:
@@ -135,9 +136,7 @@ class Assembly:
         columns = check_columns(self.feed_class.__name__, self.feed_class.columns)
         if columns and not timelines.capabilities.columns:
             message = f"{self.feed_class.__name__} declares columns, and storage {timelines.name!r} has none"
-            raise self._wrong(
-                "timeline", message, "name a storage with a schema, or leave columns out"
-            )
+            raise self._wrong("timeline", message, "name a storage with a schema, or leave columns out")
         return columns
 
     def _length(self, timelines: Storage) -> int:
@@ -196,6 +195,17 @@ def _check_class(feed_class: Any) -> None:
     if not (isinstance(feed_class.activity_class, type) and issubclass(feed_class.activity_class, Activity)):
         got = given(feed_class.activity_class)
         raise ArgumentError(f"{name}.activity_class must be Activity or a subclass of it, got {got}")
+
+
+def _check_key(described: Mapping[str, FeedSettings], feed_class: type[Feed]) -> None:
+    """Refuse settings of a feed under the name of its class, which would do nothing.
+
+    :raises SettingsError: there are such.
+    """
+    called, name = feed_class.__name__, feed_class.name
+    if called in described and called != name and called != feed_name(called):
+        message = f"the name of the feed class {path_of(feed_class)} is {name!r}"
+        raise SettingsError([Problem(f"feeds.{called}", message, f"did you mean {name!r}?")])
 
 
 def check_scopes(binding: Binding, queue: TaskQueue) -> None:
