@@ -516,6 +516,8 @@ def test_feeds_that_a_manager_gives_belong_to_its_application(manager: WorldMana
         "home": HomeFeed,
         "inline": InlineFeed,
     }
+    with pytest.raises(KeyError, match="no alias 'hom' in feed_classes, which has: home, inline"):
+        manager.get_feeds(3)["hom"]
     other = WorldManager(streams=Streams({}))
     manager.add_user_activity(1, activity(1))
     assert other.get_user_feed(1)[:] == []
