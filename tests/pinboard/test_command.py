@@ -114,7 +114,9 @@ def test_what_is_signed_out_of_stops_the_stream_of_nobody_else(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_whoever_ends_it_ends_the_worker_too(how: signal.Signals, tmp_path: Path, redis: Server, rabbitmq_server: RabbitMQ) -> None:
+def test_whoever_ends_it_ends_the_worker_too(
+    how: signal.Signals, tmp_path: Path, redis: Server, rabbitmq_server: RabbitMQ
+) -> None:
     redis.flush()
     with serve(tmp_path, "--redis", redis.url, "--broker", rabbitmq_server.url, people=8) as site:
         assert "8 people; feeds are in Redis, and a worker of Celery fan out to them." in site.server.output()
@@ -187,6 +189,6 @@ def _until(stream: Iterator[dict[str, int]], unseen: int) -> dict[str, int]:
 
 
 def _run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, MANAGE, "pinboard", *options]
+    command: list[str | Path] = [sys.executable, MANAGE, "pinboard", *options]
     environment = {**os.environ, "PINBOARD_DATA": str(folder)}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)

@@ -16,9 +16,18 @@ from tests.pinboard.serving import SECONDS
 
 
 def test_cases_hold(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO", "PINBOARD", "STREAMFW"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DJANGO", "PINBOARD", "STREAMFW"))
+    }
     environment |= {"PINBOARD_DATA": str(tmp_path), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "error", ROOT / "examples/pinboard/manage.py", "test", "tests.pinboard.cases"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-W",
+        "error",
+        ROOT / "examples/pinboard/manage.py",
+        "test",
+        "tests.pinboard.cases",
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=2 * SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     ran = re.search(r"^Ran (\d+) tests", done.stderr, re.MULTILINE)

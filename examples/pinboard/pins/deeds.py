@@ -16,6 +16,7 @@ from pins.models import Board, Comment, Follow, Love, Pin
 @transaction.atomic
 def pin(user: User, board: Board, what: str, source: Pin | None = None) -> Pin:
     """Pin something on a board, or what somebody else has pinned; what is there already stays as it is."""
+    made: Pin
     made, is_new = Pin.objects.get_or_create(owner=user, board=board, what=what, defaults={"source": source})
     if is_new:
         pin_manager.add_user_activity(user.pk, made.activity)
@@ -31,10 +32,9 @@ def delete(pin: Pin) -> None:
         activity = deed.activity
         pin_manager.remove_user_activity(activity.actor.pk, activity)
         _take_back(pin.owner, activity)
-    for copy in pin.copies.select_related("owner"):
-        _take_back(pin.owner, copy.copied)
-    if pin.source is not None:
-        _take_back(pin.source.owner, pin.copied)
+    for copy in (pin, *pin.copies.select_related("owner", "source__owner")):
+        if copy.source is not None:
+            _take_back(copy.source.owner, copy.copied)
     pin.delete()
 
 

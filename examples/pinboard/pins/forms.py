@@ -8,7 +8,9 @@ from pins.models import Board, Comment, Pin
 
 
 class SignInForm(AuthenticationForm):
-    username = forms.CharField(label="Name", widget=forms.TextInput(attrs={"autofocus": True, "autocomplete": "username"}))
+    username = forms.CharField(
+        label="Name", widget=forms.TextInput(attrs={"autofocus": True, "autocomplete": "username"})
+    )
 
 
 class SignUpForm(forms.ModelForm):

@@ -14,6 +14,7 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -67,7 +68,7 @@ def changed(user_id: object) -> None:
         streams.wake(user_id)
 
 
-def counts(user_id: object) -> Iterator[bytes]:
+def counts(user_id: int | str) -> Iterator[bytes]:
     """The body of an event stream: `counts` at the start and after each change, until the browser goes."""
     from pins.feeds import NotificationsFeed
 
@@ -88,11 +89,11 @@ def counts(user_id: object) -> Iterator[bytes]:
 
 
 _lock = threading.Lock()
-_client = None
+_client: Any = None
 _listener: threading.Thread | None = None
 
 
-def _redis():
+def _redis() -> Any:
     global _client  # noqa: PLW0603
     with _lock:
         if _client is None:
@@ -112,7 +113,7 @@ def _listen_once() -> None:
             _listener.start()
 
 
-def _listen(client) -> None:
+def _listen(client: Any) -> None:
     from redis.exceptions import RedisError
 
     while True:

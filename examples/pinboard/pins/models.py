@@ -6,6 +6,8 @@ so that it can be taken out of feeds without an id kept anywhere, and published 
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q
@@ -28,8 +30,8 @@ class Board(models.Model):
 
 
 class PinQuerySet(models.QuerySet):
-    def seen_by(self, user) -> PinQuerySet:
-        """All that a card of a pin shows, to this person."""
+    def seen_by(self, user: Any) -> Any:
+        """With all that a card of a pin shows, to this person."""
         loved = Love.objects.filter(pin=OuterRef("pk"), user=user.pk)
         return self.select_related("owner", "board").annotate(
             love_count=Count("loves", distinct=True),
@@ -63,9 +65,9 @@ class Pin(models.Model):
         return ModelActivity(self.owner, verbs.Pin, self, self.board, self.created_at)
 
     @property
-    def copied(self) -> ModelActivity | None:
-        """What the owner of the source gets."""
-        return ModelActivity(self.owner, verbs.Pin, self.source, None, self.created_at) if self.source else None
+    def copied(self) -> ModelActivity:
+        """What the owner of the source gets, where there is one."""
+        return ModelActivity(self.owner, verbs.Pin, self.source, None, self.created_at)
 
 
 class Love(models.Model):

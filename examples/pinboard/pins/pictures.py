@@ -82,9 +82,12 @@ def _tiles(dice: random.Random, shade: Callable[[float], str]) -> Iterator[str]:
 def _sky(dice: random.Random, shade: Callable[[float], str]) -> Iterator[str]:
     """A moon, stars, and the lines that somebody saw between them."""
     yield _ground(shade(18))
-    yield f'<path fill="{shade(24)}" d="M0 {dice.randint(90, 130)}Q120 {dice.randint(60, 110)} 240 {dice.randint(90, 140)}V160H0z"/>'
+    left, middle, right = dice.randint(90, 130), dice.randint(60, 110), dice.randint(90, 140)
+    yield f'<path fill="{shade(24)}" d="M0 {left}Q120 {middle} 240 {right}V160H0z"/>'
     for _ in range(46):
-        yield _circle(dice.randint(0, WIDTH), dice.randint(0, HEIGHT), dice.uniform(0.4, 1.4), shade(dice.randint(70, 96)))
+        yield _circle(
+            dice.randint(0, WIDTH), dice.randint(0, HEIGHT), dice.uniform(0.4, 1.4), shade(dice.randint(70, 96))
+        )
     stars = sorted((dice.randint(20, 150), dice.randint(25, 130)) for _ in range(dice.randint(4, 6)))
     points = " ".join(f"{x},{y}" for x, y in stars)
     yield f'<polyline fill="none" stroke="{shade(60)}" stroke-width="1" points="{points}"/>'
@@ -144,7 +147,8 @@ def _blocks(dice: random.Random, shade: Callable[[float], str]) -> Iterator[str]
     while x < WIDTH:
         wide, high = dice.randint(28, 46), dice.randint(50, 115)
         top, wall = HEIGHT - high, shade(dice.randint(36, 66))
-        yield f'<path fill="{shade(26)}" d="M{x - 3} {top}l{wide / 2 + 3:.0f} {-wide / 2:.0f} {wide / 2 + 3:.0f} {wide / 2:.0f}z"/>'
+        half = wide // 2
+        yield f'<path fill="{shade(26)}" d="M{x - 3} {top}l{half + 3} {-half} {half + 3} {half}z"/>'
         yield f'<path fill="{wall}" d="M{x} {top}h{wide}v{high}h{-wide}z"/>'
         for window in range(top + 10, HEIGHT - 14, 22):
             for side in (0.2, 0.6):

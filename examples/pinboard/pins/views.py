@@ -105,7 +105,7 @@ def new_pin(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-def pin(request: HttpRequest, pk: int, form: CommentForm | None = None) -> HttpResponse:
+def pin(request: HttpRequest, pk: int) -> HttpResponse:
     return _show(request, pk, CommentForm())
 
 

@@ -35,8 +35,12 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=7, help="another number makes another world (default: 7)")
         parser.add_argument("--no-seed", action="store_true", help="begin with nobody")
         parser.add_argument("--data", metavar="FOLDER", help="where the database is (default: data, beside manage.py)")
-        parser.add_argument("--redis", metavar="URL", help="where feeds are, such as redis://localhost:6379/0; else in memory")
-        parser.add_argument("--broker", metavar="URL", help="of Celery, such as amqp://localhost//; else threads fan out")
+        parser.add_argument(
+            "--redis", metavar="URL", help="where feeds are, such as redis://localhost:6379/0; else in memory"
+        )
+        parser.add_argument(
+            "--broker", metavar="URL", help="of Celery, such as amqp://localhost//; else threads fan out"
+        )
 
     def handle(self, **options: Any) -> None:
         _check(options)
@@ -67,10 +71,12 @@ class Command(BaseCommand):
 
 def _check(options: Mapping[str, Any]) -> None:
     """Refuse what settings and servers would refuse in many more words."""
-    if options["people"] < 4:  # noqa: PLR2004
+    if options["people"] < 4:
         raise CommandError(f"--people {options['people']}: a world needs 4 or more")
     if options["broker"] and not (options["redis"] or settings.REDIS):
-        raise CommandError("--broker needs --redis too: workers are other processes, which do not see this one's memory")
+        raise CommandError(
+            "--broker needs --redis too: workers are other processes, which do not see this one's memory"
+        )
     for option, package in (("redis", "streamfw_redis"), ("broker", "streamfw_celery")):
         if options[option] and find_spec(package) is None:
             raise CommandError(f"--{option} needs {package}: python -m pip install '.[django,redis,celery]'")
@@ -98,7 +104,16 @@ def _worker() -> Iterator[None]:
     if not settings.BROKER:
         yield
         return
-    celery = [sys.executable, "-m", "celery", "--quiet", "--app", "pinboard.celery", "--workdir", str(settings.BASE_DIR)]
+    celery = [
+        sys.executable,
+        "-m",
+        "celery",
+        "--quiet",
+        "--app",
+        "pinboard.celery",
+        "--workdir",
+        str(settings.BASE_DIR),
+    ]
     queues = "streamfw.high,streamfw.normal,streamfw.low"
     worker = subprocess.Popen([*celery, "worker", "--queues", queues, "--concurrency", "2", "--loglevel", "WARNING"])  # noqa: S603
     try:
