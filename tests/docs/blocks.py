@@ -31,7 +31,17 @@ from markdown_it import MarkdownIt
 from tests.docs import commands
 from tests.docs.pages import ROOT, page_id, pages
 
-__all__ = ["EXECUTED", "Block", "all_blocks", "blocks_of", "blocks_of_docstrings", "fate", "named_tests", "read_pages"]
+__all__ = [
+    "EXECUTED",
+    "Block",
+    "all_blocks",
+    "blocks_of",
+    "blocks_of_docstrings",
+    "fate",
+    "named_tests",
+    "read_pages",
+    "runs_with_others",
+]
 
 _DIRECTIVE: Final = re.compile(r"\{[\w-]+\}")
 _MARKER: Final = re.compile(r"<!--\s*(skip|checked)(?:: next| by)\s+(.*?)\s*-->\s*", re.DOTALL)
@@ -39,8 +49,6 @@ _REASON: Final = re.compile(r'"[^"]{10,}"')
 _TESTS: Final = re.compile(r"tests/[\w/]+\.py::\w+(?:::\w+)?")
 
 _PAGES: Final = "tests/docs/test_pages.py::test_examples_run"
-_DOCSTRINGS: Final = "tests/docs/test_docstrings.py::test_examples_run"
-
 EXECUTED: Final[Mapping[str, Mapping[str, str]]] = {
     "docs/background-tasks.md": dict.fromkeys(
         ("python", "console"), "tests/docs/test_background_tasks.py::test_who_follows_the_page_sees_what_it_says"
@@ -90,6 +98,11 @@ def read_pages() -> list[Path]:
         *sorted(ROOT.glob("plugins/*/README.md")),
         *sorted(ROOT.glob("examples/*/README.md")),
     ]
+
+
+def runs_with_others(page: Path) -> bool:
+    """Whether the Python of a page is executed by the test of all pages, not by one of its own."""
+    return EXECUTED.get(page_id(page), {"python": _PAGES})["python"] == _PAGES
 
 
 def blocks_of(page: Path) -> list[Block]:

@@ -34,6 +34,14 @@ def test_every_fence_is_found(page: Path) -> None:
     assert len(fences) == 2 * len(blocks_of(page))
 
 
+@pytest.mark.parametrize("page", read_pages(), ids=page_id)
+def test_every_marker_is_right_before_a_block(page: Path) -> None:
+    written = re.findall(r"^ *<!--+\s*(?:skip|checked by)\b", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(written) == len(
+        [block for block in blocks_of(page) if block.marker.startswith(("<!-- skip", "<!-- checked"))]
+    )
+
+
 @pytest.mark.parametrize("page", EXECUTED)
 def test_what_executes_a_page_exists(page: str) -> None:
     assert (ROOT / page).is_file()

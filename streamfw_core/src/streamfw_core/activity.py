@@ -68,7 +68,7 @@ class Activity(BaseActivity):
     """Who (actor) did what (verb) to which thing (object), optionally where to (target), when, and with what context.
 
     ```python
-    Activity(actor=13, verb=Love, object=42, extra_context={"board": "surf"})
+    Activity(actor=13, verb=Love, object=42, extra_context={"board": "surf"})  # -> Activity(actor=13, ...)
     ```
 
     :param actor: the id of who did it (int, str or UUID), or an object that has an `id`.

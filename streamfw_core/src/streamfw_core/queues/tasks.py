@@ -6,7 +6,9 @@ from streamfw_core.queues import correlated, current_task
 with correlated(request.headers["X-Request-Id"]):  # where something is published
     manager.add_user_activity("ada", activity)
 
-current_task().correlation_id  # wherever the fan-out is executed: the same text
+
+def streamfw_feeds_updated(feed, owners):  # a hook, wherever the fan-out is executed
+    current_task().correlation_id  # the same text
 ```
 """
 
