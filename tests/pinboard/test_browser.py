@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from tests.pinboard.serving import Site
 from tests.pinboard.stories import meet_and_part
 from tests.pinboard.visiting import Visitor
+from tests.services.waiting import wait_for
 
 Visit = Callable[..., Visitor]
 
@@ -62,6 +63,20 @@ def test_who_signs_out_has_to_sign_in_again(visit: Visit) -> None:
 
     expect(gone.button("Sign in")).to_be_visible()
     gone.sign_in("gone", "secret of gone")
+
+
+def test_what_no_page_may_do_is_noted(visit: Visit) -> None:
+    visitor = visit()
+    page = visitor.open("/sign-in/")
+    page.evaluate("fetch('http://elsewhere.invalid/').catch(() => {})")
+    page.evaluate("fetch('/no-such-page/')")
+    page.evaluate("setTimeout(() => { throw new Error('a fault') })")
+    wait_for(lambda: page.evaluate("1") and len(visitor.faults) >= 4, "all of it is noted")
+
+    noted = " ".join(visitor.faults)
+    visitor.faults.clear()
+    for fault in ("another host: http://elsewhere.invalid/", "404: ", "error on the console", "a fault"):
+        assert fault in noted
 
 
 # --- a long feed ---

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request,
 from tests.pinboard.serving import PASSWORD, Site
 from tests.services.waiting import wait_for
 
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds, on a busy machine: what is expected of a page may take so long, and nothing has to."""
 
 expect.set_options(timeout=PATIENCE)
@@ -101,7 +101,7 @@ class Visitor:
             self.page.wait_for_timeout(50)  # milliseconds
             return end.count() > 0
 
-        wait_for(has_come, "the end of the feed")
+        wait_for(has_come, "the end of the feed", within=PATIENCE / 1000)
 
     def stay(self) -> None:
         """Leave a mark on the page, which no other page has, nor this one when it is loaded again."""
@@ -126,7 +126,7 @@ class Visitor:
             self.open(path)
             return self.page.locator(kind).filter(has_text=text).count() == count
 
-        wait_for(is_there, f"{count} times {text!r} on {path}")
+        wait_for(is_there, f"{count} times {text!r} on {path}", within=PATIENCE / 1000)
 
     def _look_at_request(self, request: Request) -> None:
         if not request.url.startswith((self.site.url + "/", "data:")):
