@@ -81,7 +81,7 @@ def _targets(tokens: Iterable[Token]) -> Iterator[str]:
 
 
 @cache
-def anchors(page: Path) -> set[str]:
+def anchors(page: Path) -> frozenset[str]:
     """What a link to a page may name after `#`: headings, as GitHub names them, and Sphinx too for pages that it builds.
 
     Sphinx knows labels besides, `(name)=`: with a page those of it, and without one those of all pages.
@@ -95,7 +95,7 @@ def anchors(page: Path) -> set[str]:
             slug = _slug("".join(part.content for part in text.children or [] if part.type in {"text", "code_inline"}))
             found.add(f"{slug}-{names[slug]}" if names[slug] else slug)
             names[slug] += 1
-    return found
+    return frozenset(found)
 
 
 def _slug(heading: str) -> str:
@@ -122,7 +122,7 @@ def problem_with(link: Link) -> str | None:
         return None
     known = anchors(page)
     if link.page.parent == DOCS:  # on GitHub there are no labels
-        known |= _labels(page) if path else {label for one in DOCS.glob("*.md") for label in _labels(one)}
+        known = known.union(*map(_labels, [page] if path else DOCS.glob("*.md")))
     return None if anchor in known else f"{page.name} has no #{anchor}"
 
 
