@@ -47,8 +47,8 @@ def seed(people: int, seed: int, now: datetime) -> None:
             loves.append(Love(user=user, pin=pin, created_at=at))
         elif pin is not None:
             comments.append(Comment(user=user, pin=pin, text=one.text, created_at=at))
-    for rows in (pins, loves, comments):
-        type(rows[0]).objects.bulk_create(rows)
+    for model, rows in ((Pin, pins), (Love, loves), (Comment, comments)):
+        model.objects.bulk_create(rows)
 
 
 def make_boards(world: World | None = None) -> dict[int, Board]:
