@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from streamfw_core.activity import Activity
 from streamfw_core.aggregated import AggregatedActivity
-from streamfw_core.clock import in_utc
+from streamfw_core.clock import in_utc, zone_of
 from streamfw_core.errors import AggregatorError, Problem, SettingsError, given
 
 __all__ = ["BaseAggregator", "NotificationAggregator", "RecentRankMixin", "RecentVerbAggregator"]
@@ -156,9 +156,8 @@ class NotificationAggregator(RecentRankMixin, BaseAggregator):
 
 
 def _zone(name: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(str(name))
-    except (ValueError, OSError, LookupError):
-        raise SettingsError(
-            [Problem("aggregator.time_zone", f"there is no time zone {name!r}", "use a name such as Europe/Amsterdam")]
-        ) from None
+    zone = zone_of(name)
+    if zone is None:
+        message = f"there is no time zone {name!r}"
+        raise SettingsError([Problem("aggregator.time_zone", message, "use a name such as Europe/Amsterdam")])
+    return zone

@@ -165,7 +165,14 @@ class Assembly:
         classes = (feed_class.aggregated_activity_class, feed_class.activity_class)
         # An aggregator with an __init__ of its own need not know of options that nobody gave.
         options = [] if self.said.time_zone is None else [{"time_zone": self.said.time_zone}]
-        aggregator: Any = made(*classes, *options)
+        try:
+            aggregator: Any = made(*classes, *options)
+        except SettingsError as error:
+            # It knows its options, and not whose it is.
+            of_feed = f"feeds.{self.feed_class.name}."
+            raise SettingsError(
+                [one._replace(path=of_feed + one.path.removeprefix("aggregator.")) for one in error.problems]
+            ) from None
         if not isinstance(aggregator, BaseAggregator):
             raise self._wrong(
                 "aggregator",
@@ -256,8 +263,8 @@ def check_apart(one: Binding, other: Binding) -> None:
     shared = one.activities if one.activities is other.activities and one.records == other.records else None
     if shared is not None and one.serializer is not other.serializer:
         raise FeedConflict(
-            f"{classes} share the activity namespace {one.records!r} on storage {shared.name!r}, but keep"
-            f" other activities in it ({_kept(one)} and {_kept(other)}): set activity_namespace = '...' on one of them"
+            f"{classes} share the activity namespace {one.records!r} on storage {shared.name!r}, but keep other"
+            f" activities in it ({_kept(one, other)}): {_forgotten(one, other)}set activity_namespace = '...' on one of them"
         )
     for feed, records in ((one, other), (other, one)):
         if (
@@ -278,5 +285,19 @@ def path_of(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _kept(binding: Binding) -> str:
-    return f"{binding.feed_class.activity_class.__name__} by {type(binding.serializer).__name__}"
+def _kept(one: Binding, other: Binding) -> str:
+    """What each keeps, and how where that differs."""
+    by = type(one.serializer) is not type(other.serializer)
+    return " and ".join(
+        f"{binding.feed_class.activity_class.__name__}{f' by {type(binding.serializer).__name__}' if by else ''}"
+        for binding in (one, other)
+    )
+
+
+def _forgotten(one: Binding, other: Binding) -> str:
+    """What to do first: that a feed class has the default class of activities is mostly an oversight."""
+    for plain, own in ((one, other), (other, one)):
+        kept = own.feed_class.activity_class
+        if plain.feed_class.activity_class is Activity and kept is not Activity:
+            return f"set activity_class = {kept.__name__} on {plain.feed_class.__name__}, or "
+    return ""
