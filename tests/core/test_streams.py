@@ -230,9 +230,6 @@ def test_other_activities_need_a_namespace_of_their_own() -> None:
     class JsonFeed(Feed):
         serializer = "json"
 
-    class JsonFeed(Feed):
-        serializer = "json"
-
     class ApartFeed(Feed):
         activity_class = Pin
         activity_namespace = "pins"
@@ -309,13 +306,6 @@ def test_a_listed_manager_that_cannot_be_imported_is_named_with_its_path(path: s
         streams.manager("pins")
     assert f"manager 'pins' is listed in the settings as {path!r}, which cannot be imported" in str(raised.value)
     assert reason in str(raised.value)
-
-
-@pytest.mark.parametrize("attribute", ["HomeFeed", "activity"])
-def test_what_is_listed_as_a_manager_and_is_none_is_refused(attribute: str) -> None:
-    streams = Streams({"managers": {"home": f"{__name__}:{attribute}"}})
-    with pytest.raises(ManagerNotFound, match=rf":{attribute}', which is not a Manager but .*; name a subclass of"):
-        streams.manager("home")
 
 
 @pytest.mark.parametrize("attribute", ["HomeFeed", "activity"])

@@ -405,12 +405,6 @@ def _import_manager(name: str, path: str) -> type[Manager]:
         f"manager {name!r} is listed in the settings as {path!r}, which is not a Manager but {given(found)};"
         " name a subclass of streamfw_core.Manager, not an object of it"
     )
-    if isinstance(found, type) and issubclass(found, Manager):
-        return found
-    raise ManagerNotFound(
-        f"manager {name!r} is listed in the settings as {path!r}, which is not a Manager but {given(found)};"
-        " name a subclass of streamfw_core.Manager, not an object of it"
-    )
 
 
 def _kind(name: str) -> Any:
