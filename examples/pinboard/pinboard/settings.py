@@ -20,13 +20,13 @@ DEBUG = bool(os.environ.get("PINBOARD_DEBUG"))
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 INSTALLED_APPS = [
-    "pins",  # before those whose templates it overrides
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "streamfw_django",
+    "pins",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -12,12 +12,18 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
+
+from streamfw_core import NotificationFeed
 
 logger = logging.getLogger(__name__)
 
@@ -26,24 +32,25 @@ COMMENT_EVERY = 15.0  # seconds
 RECONNECT_AFTER = 1.0  # seconds
 
 
-class Streams:
-    """The event streams of this process: for each person one event a browser, which is set when there is news."""
+class EventStreams:
+    """Those of this process: for each person one event a browser, which is set when there is news."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._of: dict[str, set[threading.Event]] = defaultdict(set)
 
-    def open(self, user_id: object) -> threading.Event:
+    @contextmanager
+    def open(self, user_id: object) -> Iterator[threading.Event]:
         woken = threading.Event()
         with self._lock:
             self._of[str(user_id)].add(woken)
-        return woken
-
-    def close(self, user_id: object, woken: threading.Event) -> None:
-        with self._lock:
-            self._of[str(user_id)].discard(woken)
-            if not self._of[str(user_id)]:
-                del self._of[str(user_id)]
+        try:
+            yield woken
+        finally:
+            with self._lock:
+                self._of[str(user_id)].discard(woken)
+                if not self._of[str(user_id)]:
+                    del self._of[str(user_id)]
 
     def wake(self, user_id: object) -> None:
         with self._lock:
@@ -52,12 +59,11 @@ class Streams:
 
     def wake_all(self) -> None:
         with self._lock:
-            for several in self._of.values():
-                for woken in several:
-                    woken.set()
+            for woken in chain(*self._of.values()):
+                woken.set()
 
 
-streams = Streams()
+streams = EventStreams()
 
 
 def changed(user_id: object) -> None:
@@ -68,62 +74,50 @@ def changed(user_id: object) -> None:
         streams.wake(user_id)
 
 
-def counts(user_id: int | str) -> Iterator[bytes]:
+def counts(feed: NotificationFeed) -> Iterator[bytes]:
     """The body of an event stream: `counts` at the start and after each change, until the browser goes."""
-    from pins.feeds import NotificationsFeed
-
     connection.close()  # the stream may last for hours, and asks the database nothing
     if settings.REDIS:
         _listen_once()
-    feed, woken = NotificationsFeed(user_id), streams.open(user_id)
-    try:
+    with streams.open(feed.user_id) as woken:
         while True:
-            woken.clear()
+            woken.clear()  # before it is counted: what comes meanwhile is counted again
             now = feed.get_notification_data()
             data = json.dumps({"unseen": now["unseen_count"], "unread": now["unread_count"]})
             yield f"event: counts\ndata: {data}\n\n".encode()
             while not woken.wait(COMMENT_EVERY):
                 yield b": still here\n\n"
-    finally:
-        streams.close(user_id, woken)
 
 
-_lock = threading.Lock()
-_client: Any = None
-_listener: threading.Thread | None = None
-
-
+@cache
 def _redis() -> Any:
-    global _client  # noqa: PLW0603
-    with _lock:
-        if _client is None:
-            from redis import Redis
+    from redis import Redis
 
-            _client = Redis.from_url(settings.REDIS)
-        return _client
+    return Redis.from_url(settings.REDIS)
+
+
+_listening = threading.Lock()
+"""Locked for good as soon as a thread listens."""
 
 
 def _listen_once() -> None:
     """Have a thread that wakes the streams of this process, whichever process says that there is news."""
-    global _listener  # noqa: PLW0603
-    client = _redis()
-    with _lock:
-        if _listener is None or not _listener.is_alive():
-            _listener = threading.Thread(target=_listen, args=(client,), name="pinboard-live", daemon=True)
-            _listener.start()
+    if _listening.acquire(blocking=False):
+        threading.Thread(target=_listen, name="pinboard-live", daemon=True).start()
 
 
-def _listen(client: Any) -> None:
+def _listen() -> None:
     from redis.exceptions import RedisError
 
     while True:
         try:
-            with client.pubsub(ignore_subscribe_messages=True) as channel:
+            with _redis().pubsub() as channel:
                 channel.subscribe(CHANNEL)
-                streams.wake_all()  # whatever was said before this
-                for message in channel.listen():
-                    if message:
-                        streams.wake(message["data"].decode())
+                for said in channel.listen():
+                    if said["type"] == "message":
+                        streams.wake(said["data"].decode())
+                    else:
+                        streams.wake_all()  # it listens only now: something may have been said before
         except RedisError as error:
-            logger.warning("no live counts for a moment: %s", error)
-            threading.Event().wait(RECONNECT_AFTER)
+            logger.warning("no live counts until Redis answers again: %s", error)
+            time.sleep(RECONNECT_AFTER)

@@ -187,4 +187,4 @@ def open_notification(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 def events(request: HttpRequest) -> HttpResponse:
-    return StreamingHttpResponse(live.counts(request.user.pk), content_type="text/event-stream")
+    return StreamingHttpResponse(live.counts(NotificationsFeed(request.user.pk)), content_type="text/event-stream")

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, F
 from streamfw_core.cli.world import World, make_world
 
 from pins.feeds import NotificationsFeed, pin_manager
@@ -96,6 +96,9 @@ def _notifications(pins: Iterable[Pin], said: Iterable[Any], follows: Iterable[F
 
 
 def reader() -> User | None:
-    """Who has much to read: one whom a guest may sign in as."""
-    short = User.objects.exclude(username__contains=" ")
-    return short.annotate(much=Count("following__followed__pins")).order_by("-much", "pk").first()
+    """One whom a guest may sign in as: with much to read at home, and with people who talk about their pins."""
+    people = User.objects.exclude(username__contains=" ").annotate(
+        at_home=Count("following__followed__pins", distinct=True),
+        told=Count("pins__loves", distinct=True) + Count("pins__comments", distinct=True),
+    )
+    return people.order_by((F("at_home") * F("told")).desc(), "pk").first()

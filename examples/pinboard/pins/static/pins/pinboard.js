@@ -15,14 +15,20 @@ function listen() {
       output.textContent = unseen;
       output.hidden = unseen === 0;
     });
-  } else if (!wanted && events) {
-    events.close();
-    events = null;
+  } else if (!wanted) {
+    hangUp();
   }
 }
+
+function hangUp() {
+  events?.close();
+  events = null;
+}
+
 listen();
 document.addEventListener("visibilitychange", listen);
-window.addEventListener("pagehide", () => events?.close());
+window.addEventListener("pagehide", hangUp);
+window.addEventListener("pageshow", listen); // also a page that one comes back to
 
 // Scrolling on: what comes after the page is asked for before its end is reached.
 const older = () => document.querySelector(".older a[rel=next]");
@@ -38,9 +44,10 @@ async function scrollOn() {
   const link = older();
   watcher.unobserve(link);
   const answer = await fetch(link.href);
-  if (!answer.ok) return; // the link stays, and may be followed
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.querySelector("[data-endless]").append(...page.querySelector("[data-endless]").children);
+  const more = page.querySelector("[data-endless]");
+  if (!more) return; // the link stays, and may be followed
+  document.querySelector("[data-endless]").append(...more.children);
   link.closest(".older").replaceWith(page.querySelector(".older"));
   if (older()) watcher.observe(older());
 }
