@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from streamfw_core.errors import SettingsError
-from streamfw_core.plugins import hookspecs
 from streamfw_core.settings import resolve, resolver, sources
 
 import streamfw_core
@@ -51,11 +50,6 @@ def test_every_page_is_in_the_table_of_contents(page: Path) -> None:
 @pytest.mark.parametrize("name", sorted(set(streamfw_core.__all__) - {"__version__"}))
 def test_public_names_are_documented(name: str) -> None:
     assert any(re.search(rf"\b{name}\b", code) for code in _code_of_docs()), f"no page of docs/ shows {name}"
-
-
-@pytest.mark.parametrize("name", [name for name in hookspecs.__all__ if name.startswith("streamfw_")])
-def test_hooks_are_documented(name: str) -> None:
-    assert f"`{name}`" in (DOCS / "plugins.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("key", [*sources.KEYS, *resolver._FEED_KEYS, sources.NAME, sources.VARIABLE])
