@@ -23,7 +23,6 @@ from tests.docs.pages import DOCS, ROOT, page_id
 
 __all__ = ["Link", "all_links", "anchors", "is_outside", "linked_pages", "links_of", "outside", "problem_with"]
 
-_LABEL: Final = re.compile(r"^\(([\w-]+)\)=$", re.MULTILINE)
 _LOCAL_HOSTS: Final = {"localhost", "127.0.0.1"}
 _DEEPEST: Final = 3
 """Levels of headings that Sphinx gives anchors to (`myst_heading_anchors` of docs/conf.py)."""
@@ -84,7 +83,7 @@ def _targets(tokens: Iterable[Token]) -> Iterator[str]:
 def anchors(page: Path) -> frozenset[str]:
     """What a link to a page may name after `#`: headings, as GitHub names them, and Sphinx too for pages that it builds.
 
-    Sphinx knows labels besides, `(name)=`: with a page those of it, and without one those of all pages.
+    Sphinx knows labels besides, `(name)=`, which lead nowhere where a page is read as it is.
     """
     names: Counter[str] = Counter()
     found: set[str] = set()
@@ -102,10 +101,6 @@ def _slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def _labels(page: Path) -> set[str]:
-    return {*_LABEL.findall(page.read_text(encoding="utf-8"))}
-
-
 def problem_with(link: Link) -> str | None:
     """Why a link leads nowhere; None: it leads somewhere, as far as can be said without a network."""
     if is_outside(link):
@@ -120,10 +115,7 @@ def problem_with(link: Link) -> str | None:
         return "Sphinx has only pages of docs/"
     if not anchor:
         return None
-    known = anchors(page)
-    if link.page.parent == DOCS:  # on GitHub there are no labels
-        known = known.union(*map(_labels, [page] if path else DOCS.glob("*.md")))
-    return None if anchor in known else f"{page.name} has no #{anchor}"
+    return None if anchor in anchors(page) else f"{page.name} has no #{anchor}"
 
 
 def _problem_outside(url: str) -> str | None:

@@ -68,11 +68,10 @@ def test_links_of_the_table_lead_to_sections(link: str) -> None:
 
 
 def anchors_of(path: Path) -> set[str]:
-    """Labels, and what headings of a page become as parts of an address."""
+    """What headings of a page become as parts of an address."""
     text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#{1,3} (.*)$", text, re.MULTILINE)
-    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    return slugs | set(re.findall(r"^\(([\w-]+)\)=$", text, re.MULTILINE))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_public_name_has_its_place() -> None:

@@ -28,7 +28,7 @@ def test_links_are_found() -> None:
     [
         ("README.md", "docs/none.md", "there is no docs/none.md"),
         ("README.md", "docs/contract.md#none", "contract.md has no #none"),
-        ("README.md", "docs/api.md#errors", "api.md has no #errors"),  # a label, of which GitHub knows nothing
+        ("docs/feeds.md", "contract.md#none", "contract.md has no #none"),
         ("README.md", "#who-it-was-for", "README.md has no #who-it-was-for"),
         ("README.md", "../elsewhere.md", "there is no ../elsewhere.md"),
         ("docs/feeds.md", "../README.md", "Sphinx has only pages of docs/"),
@@ -46,7 +46,8 @@ def test_a_link_that_leads_nowhere(page: str, target: str, words: str) -> None:
     [
         ("README.md", "docs/contract.md#identity-and-order"),
         ("README.md", "CONTRIBUTING.md"),
-        ("docs/feeds.md", "api.md#errors"),
+        ("docs/feeds.md", "api.md#streamfw_coreerrors"),
+        ("docs/feeds.md", "#add"),
         ("docs/feeds.md", "contract.md"),
         ("README.md", "https://python-rq.org/docs/"),
         ("docs/django.md", "http://127.0.0.1:8000/"),
@@ -60,6 +61,12 @@ def test_anchors_are_named_as_github_names_them(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A `code`, and more\n\n## Twice\n\n## Twice\n\n#### [Linked](x.md): on-line\n")
     assert anchors(page) == {"a-code-and-more", "twice", "twice-1", "linked-on-line"}
+
+
+def test_a_label_of_sphinx_is_no_anchor(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("(short)=\n\n## A long heading\n")
+    assert anchors(page) == {"a-long-heading"}
 
 
 def test_docstrings_have_no_links_that_sphinx_would_not_make() -> None:
