@@ -53,7 +53,7 @@ def cursor_of(feed: Any) -> str:
 
 
 def table() -> dict[str, tuple[str, ...]]:
-    _, _, after = TEXT.partition("(what-a-query-costs)=")
+    _, _, after = TEXT.partition("\n## What a query costs\n")
     header, _, *rows = re.findall(r"^\|(.*)\|$", after, re.MULTILINE)
     assert [cell.strip() for cell in header.split("|")][1:] == ["memory", "Redis", "Redis cluster", "Cassandra"]
     cells = [[cell.strip() for cell in row.split("|")] for row in rows]
