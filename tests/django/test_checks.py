@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from attrs import frozen
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.template.utils import get_app_template_dirs
 from django.test import override_settings
+from photos import twins
 from streamfw_django.checks import check_deployment, check_program
 
 from tests.services.ports import free_port
@@ -143,6 +146,36 @@ TABLE = {
         "ChunkManager.fanout_chunk_size must be a whole number of 1 or more, got 0 (int)",
         None,
     ),
+    "feed that is no manager": Wrong(
+        {"managers": {"wall": "photos.feeds:WallFeed"}},
+        "streamfw.E004",
+        "STREAMFW.managers.wall",
+        "manager 'wall' is listed in the settings as 'photos.feeds:WallFeed', which is not a Manager but"
+        " <class 'photos.feeds.WallFeed'> (type)",
+        "name a subclass of streamfw_core.Manager, not an object of it",
+    ),
+    "no time zone": Wrong(
+        {"feeds": {"digest": {"time_zone": "Mars/Olympus"}}},
+        "streamfw.E001",
+        "STREAMFW.feeds.digest.time_zone",
+        "there is no such time zone",
+        "such as Europe/Amsterdam",
+    ),
+    "misspelt aggregator": Wrong(
+        {"feeds": {"digest": {"aggregator": "recnt_verb"}}},
+        "streamfw.E002",
+        "STREAMFW.feeds.digest.aggregator",
+        "No installed plugin offers an aggregator backend named 'recnt_verb'.",
+        "did you mean 'recent_verb'?",
+    ),
+    "forgotten activity class": Wrong(
+        {"managers": {"plain": "photos.twins:PlainManager"}},
+        "streamfw.E005",
+        "STREAMFW.feeds.plain",
+        "photos.twins.PlainFeed and photos.feeds.OwnFeed share the activity namespace 'activities' on storage 'default',"
+        " but keep other activities in it (Activity and ModelActivity)",
+        "set activity_class = ModelActivity on PlainFeed, or set activity_namespace = '...' on one of them",
+    ),
     "two feeds with one key": Wrong(
         {"managers": {"twins": "photos.twins:TwinManager"}},
         "streamfw.E005",
@@ -266,6 +299,25 @@ def test_the_environment_wins_and_that_is_said(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("STREAMFW_SETTINGS", "wall_common:STREAMFW")
     [warning] = check_program()
     assert (warning.id, warning.obj) == ("streamfw.W003", "STREAMFW_SETTINGS")
+
+
+def test_a_manager_that_nobody_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("photos.feeds.undecided", twins.undecided_manager, raising=False)
+    [warning] = check_program()
+    assert (warning.id, warning.obj) == ("streamfw.W006", "STREAMFW.managers.undecided")
+    assert warning.hint == "define get_user_follower_ids(self, user_id) on Undecided"
+
+
+def test_a_template_that_is_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "streamfw" / "activity.html"
+    own.parent.mkdir()
+    own.touch()
+    (own.parent / "activity_love.html").touch()
+    folders = [*get_app_template_dirs("templates")]
+    for put, expected in ((folders.append, [("streamfw.W005", f"template {own}")]), (partial(folders.insert, 0), [])):
+        put(tmp_path)
+        monkeypatch.setattr("django.template.loaders.app_directories.get_app_template_dirs", lambda _: folders)
+        assert [(one.id, one.obj) for one in check_program()] == expected
 
 
 def test_a_reference_that_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
