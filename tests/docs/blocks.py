@@ -43,7 +43,7 @@ __all__ = [
     "runs_with_others",
 ]
 
-_DIRECTIVE: Final = re.compile(r"\{[\w-]+\}")
+_DIRECTIVE: Final = re.compile(r"\{[\w-]+\}(?: .*)?")
 _MARKER: Final = re.compile(r"<!--\s*(skip|checked)(?:: next| by)\s+(.*?)\s*-->\s*", re.DOTALL)
 _REASON: Final = re.compile(r'"[^"]{10,}"')
 _TESTS: Final = re.compile(r"tests/[\w/]+\.py::\w+(?:::\w+)?")
