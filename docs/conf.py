@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from pathlib import Path
 from typing import Any
 
 from streamfw_core import __version__
@@ -12,12 +13,17 @@ project = "streamfw"
 author = "streamfw contributors"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinxcontrib.towncrier.ext"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "streamfw"
 
 myst_heading_anchors = 3
+
+# The page of the changelog shows what the next release will say, out of changelog.d/.
+towncrier_draft_autoversion_mode = "draft"
+towncrier_draft_include_empty = True
+towncrier_draft_working_directory = Path(__file__).parents[1]
 
 default_role = "code"  # `x` in a docstring is code
 autodoc_typehints = "none"

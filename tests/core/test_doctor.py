@@ -97,6 +97,15 @@ def said(findings: Iterable[Finding], level: Level = Level.FAILURE) -> list[str]
     return [f"{finding.where}, {finding.what}: {finding.message}" for finding in findings if finding.level is level]
 
 
+def test_a_feed_that_no_manager_has_is_a_warning_only_where_it_looks_misspelt() -> None:
+    def warned(name: str) -> list[str]:
+        return said(diagnose({**settings(), "feeds": {name: {"max_length": 8}}}), Level.WARNING)
+
+    assert warned("bell") == warned("home")  # such as a notification feed, which has no manager
+    where = "settings, feeds: feeds.hoem: no feed of the managers has this name"
+    assert [one for one in warned("hoem") if one not in warned("home")] == [where]
+
+
 def test_the_defaults_are_healthy() -> None:
     findings = [*diagnose({})]
     assert said(findings) == []

@@ -102,7 +102,7 @@ def test_a_feed_that_fails_is_tried_again_alone_and_as_often_as_ever(manager: Ho
     manager.add_user_activity(1, activity(1))
     assert served(manager) == [*range(10, 16)]
     storage.failing = {"12": 3}
-    with pytest.raises(FanoutFailed, match="1 parts of a fan-out were given up") as raised:
+    with pytest.raises(FanoutFailed, match="1 part of a fan-out was given up, of manager") as raised:
         manager.add_user_activity(1, activity(2))
     (error,) = raised.value.errors
     assert isinstance(error, WriteFailed)

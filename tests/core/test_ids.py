@@ -235,6 +235,22 @@ def test_what_is_no_id_is_refused_with_its_name(value: object, reason: str) -> N
     assert str(raised.value).startswith("actor ")
 
 
+class Row:
+    """As objects of an ORM are."""
+
+    def __init__(self, pk: int | None) -> None:
+        self.pk = pk
+
+
+@pytest.mark.parametrize(
+    ("value", "hinted"), [(Row(3), True), (Row(None), False), (Row, False), (None, False), (1.0, False)]
+)
+def test_whoever_gives_a_row_is_told_of_its_key(value: object, hinted: bool) -> None:
+    with pytest.raises(IdError) as raised:
+        encode_owner(value)
+    assert str(raised.value).endswith(": pass its primary key, which it has as .pk") is hinted
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(13, "13"), (-1, "-1"), (2**200, str(2**200)), ("13", "13"), (U1, str(U1))]
 )

@@ -343,7 +343,7 @@ def test_a_feed_that_fails_is_tried_again_alone(manager: WorldManager) -> None:
 def test_a_feed_that_fails_for_good_is_reported_with_its_ids_and_all_others_are_served(manager: WorldManager) -> None:
     manager.fanout_chunk_size = 4
     flaky(manager, u12=100)
-    with pytest.raises(FanoutFailed, match="2 parts of a fan-out were given up") as raised:
+    with pytest.raises(FanoutFailed, match=r"2 parts .* of manager .world. for user 1, first: WriteFailed: ") as raised:
         manager.add_user_activity(1, activity(1))
     errors = raised.value.errors
     assert all(isinstance(error, WriteFailed) for error in errors)
@@ -516,6 +516,8 @@ def test_feeds_that_a_manager_gives_belong_to_its_application(manager: WorldMana
         "home": HomeFeed,
         "inline": InlineFeed,
     }
+    with pytest.raises(KeyError, match="no alias 'hom' in feed_classes, which has: home, inline"):
+        manager.get_feeds(3)["hom"]
     other = WorldManager(streams=Streams({}))
     manager.add_user_activity(1, activity(1))
     assert other.get_user_feed(1)[:] == []

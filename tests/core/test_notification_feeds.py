@@ -132,8 +132,17 @@ def test_a_group_is_marked_as_such_by_its_id_or_by_an_activity_of_it(streams: St
     assert feed.mark_activities([newest, middle.serialization_id, oldest.last_activity], read=True) == 3
     assert feed.get_notification_data() == {"unseen_count": 0, "unread_count": 0}
     assert all(one.seen_at is not None and one.read_at is not None for one in feed[:])
-    with pytest.raises(ActivityTypeError, match="expected an activity or its id"):
+    with pytest.raises(ActivityTypeError, match="expected a group, its id or an activity"):
         feed.mark_activity("3-1-2026-01-01")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [None, "3-42-2026-03-01"])
+def test_what_stands_for_a_group_is_refused_with_how_to_get_the_group(streams: Streams, given: Any) -> None:
+    feed = BellFeed("ada", streams=streams)
+    with pytest.raises(ActivityTypeError, match=r"feed\.get\(key\) is the group of a key, or None where it is gone"):
+        feed.mark_activity(given, read=True)
+    with pytest.raises(ActivityTypeError, match=r"expected an aggregated activity, got .*feed\.get\(key\)"):
+        feed.remove_many_aggregated([given])
 
 
 def test_a_former_id_of_a_group_still_names_it(streams: Streams) -> None:

@@ -267,6 +267,12 @@ WRONG: list[tuple[str, object, str, str]] = [
         "must be a mapping, is a str (such as {'timeline': 'hot', 'max_length': 800})",
     ),
     (
+        "no time zone",
+        {"feeds": {"normal": {"time_zone": "Mars/Olympus"}}},
+        "feeds.normal.time_zone",
+        "there is no such time zone (such as Europe/Amsterdam)",
+    ),
+    (
         "zero length",
         {"feeds": {"normal": {"max_length": 0}}},
         "feeds.normal.max_length",

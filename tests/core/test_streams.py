@@ -227,6 +227,9 @@ def test_other_activities_need_a_namespace_of_their_own() -> None:
     class PinFeed(Feed):
         activity_class = Pin
 
+    class JsonFeed(Feed):
+        serializer = "json"
+
     class ApartFeed(Feed):
         activity_class = Pin
         activity_namespace = "pins"
@@ -239,9 +242,14 @@ def test_other_activities_need_a_namespace_of_their_own() -> None:
     streams.bind(ApartFeed)
     with pytest.raises(
         FeedConflict,
-        match=r"share the activity namespace 'activities' .* set activity_namespace = '...' on one of them",
+        match=r"share the activity namespace 'activities' .* \(Pin and Activity\): set activity_class = Pin on HomeFeed,"
+        r" or set activity_namespace = '...' on one of them",
     ):
         streams.bind(PinFeed)
+    with pytest.raises(
+        FeedConflict, match=r"\(Activity by JsonSerializer and Activity by \w+\): set activity_namespace = '...' on"
+    ):
+        streams.bind(JsonFeed)
     with pytest.raises(FeedConflict, match="is the key_format of the other"):
         streams.bind(KeyFeed)
 
@@ -298,6 +306,13 @@ def test_a_listed_manager_that_cannot_be_imported_is_named_with_its_path(path: s
         streams.manager("pins")
     assert f"manager 'pins' is listed in the settings as {path!r}, which cannot be imported" in str(raised.value)
     assert reason in str(raised.value)
+
+
+@pytest.mark.parametrize("attribute", ["HomeFeed", "activity"])
+def test_what_is_listed_as_a_manager_and_is_none_is_refused(attribute: str) -> None:
+    streams = Streams({"managers": {"home": f"{__name__}:{attribute}"}})
+    with pytest.raises(ManagerNotFound, match=rf":{attribute}', which is not a Manager but .*; name a subclass of"):
+        streams.manager("home")
 
 
 class Counting(Metrics):
@@ -359,3 +374,40 @@ def test_every_exported_name_is_there() -> None:
 
 def test_the_own_feed_keeps_a_million() -> None:
     assert Streams({}).bind(UserBaseFeed).spec.keep == 1_000_000
+
+
+def test_a_feed_object_has_the_length_that_is_in_force() -> None:
+    class LongFeed(Feed):
+        max_length = 3
+
+    longer = Streams({"feeds": {"long": {"max_length": 8}}})
+    assert LongFeed(13, streams=Streams({})).max_length == 3
+    assert LongFeed(13, streams=longer).max_length == 8
+    assert LongFeed(13, streams=longer).filter(activity_id__gt=1).max_length == 8
+    assert LongFeed.max_length == 3
+
+
+def test_an_application_is_shown_by_its_backends_and_where_they_are_from_without_secrets() -> None:
+    assert repr(Streams({})) == "<Streams: storages default (memory); task queue inline; settings from defaults>"
+    described = {
+        "storages": {"hot": "redis://:s3cret@localhost/0", "cold": {"backend": "memory"}},
+        "default_storage": "hot",
+        "task_queue": {"backend": "threads", "options": {"workers": 2}},
+    }
+    assert repr(Streams(described)) == (
+        "<Streams: storages hot (redis), cold (memory); task queue threads; settings from mapping>"
+    )
+
+
+def test_settings_under_the_name_of_a_feed_class_are_refused_rather_than_ignored() -> None:
+    class LovelyPinFeed(Feed): ...
+
+    class RenamedFeed(Feed):
+        name = "RenamedFeed"
+
+    streams = Streams({"feeds": {"LovelyPinFeed": {"max_length": 8}, "RenamedFeed": {"max_length": 8}}})
+    with pytest.raises(
+        SettingsError, match=r"feeds\.LovelyPinFeed: .* is 'lovely_pin' \(did you mean 'lovely_pin'\?\)"
+    ):
+        LovelyPinFeed(13, streams=streams)
+    assert RenamedFeed(13, streams=streams).max_length == 8

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from streamfw_core.errors import FanoutFailed, QueueClosed, SettingsError
+from streamfw_core.messages import Deliver, Fanout, encode
 from streamfw_core.queues import FanoutPriority
 from streamfw_core.queues.retry import MessageFailed
 from streamfw_core.queues.threads import ThreadsQueue
@@ -173,6 +174,27 @@ def test_only_the_rest_is_tried_again_and_what_fails_for_good_is_reported() -> N
     assert {str(error) for error in raised.value.errors} == {"why", "a bug"}
     pool.drain(1)
     pool.enqueue(b"fine", NORMAL)
+    pool.close()
+
+
+def test_what_was_given_up_is_named_with_its_error_its_user_and_the_attempts(caplog: pytest.LogCaptureFixture) -> None:
+    def handler(message: bytes) -> None:
+        raise MessageFailed("db column missing", rest=message, retriable=True) from KeyError("db column missing")
+
+    told = "of manager 'pins' for user 13, after 2 attempts: KeyError: 'db column missing'"
+    work: dict[str, Any] = {"manager": "pins", "source": 13, "stamp": 1, "operation": "add", "items": []}
+    pool = queue(handler, attempts=2)
+    pool.enqueue(encode(Fanout(**work)), HIGH)
+    with pytest.raises(FanoutFailed) as raised:
+        pool.drain(10)
+    assert str(raised.value) == f"task queue 'threads' gave up 1 message: fanout {told}"
+    assert caplog.messages[-1] == f"task queue 'threads' gave up a message: fanout {told}"
+    pool.enqueue(encode(Deliver(**work, feed="pin", owners=[1])), HIGH)
+    pool.enqueue(b"something", HIGH)
+    with pytest.raises(FanoutFailed, match="gave up 2 messages, first: "):
+        pool.drain(10)
+    assert f"task queue 'threads' gave up a message: deliver to feed 'pin' {told}" in caplog.messages
+    assert any("gave up a message: what is no message, after 2 attempts: KeyError" in one for one in caplog.messages)
     pool.close()
 
 

@@ -141,6 +141,22 @@ def test_what_is_no_verb_is_refused(value: object) -> None:
         Activity(1, value, 2)  # type: ignore[arg-type]
 
 
+def test_a_program_that_is_imported_again_by_its_name_learns_that_it_was() -> None:
+    def pin(module: str) -> type[Verb]:
+        words = {"id": 77, "infinitive": "pin", "past_tense": "pinned"}
+        return type("Pin", (Verb,), {**words, "__module__": module, "__qualname__": "Pin"})
+
+    register(pin("__main__"))
+    with pytest.raises(DuplicateVerb, match="the file that runs as the program was imported again as 'single'"):
+        register(pin("single"))
+    register(pin("__main__"))  # run again, as notebooks do
+    del verbs._verbs[77]
+    register(pin("elsewhere"))
+    with pytest.raises(DuplicateVerb) as raised:
+        register(make_verb(77))  # of another module, and neither is the program
+    assert "imported again" not in str(raised.value)
+
+
 def test_an_activity_with_an_unregistered_verb_is_refused_and_told_how() -> None:
     with pytest.raises(VerbError, match=r"call streamfw_core\.register\(Pin\)"):
         Activity(1, make_verb(), 2)

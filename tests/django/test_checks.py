@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,9 @@ from attrs import frozen
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.template.utils import get_app_template_dirs
 from django.test import override_settings
+from photos import twins
 from streamfw_django.checks import check_deployment, check_program
 
 from tests.services.ports import free_port
@@ -141,6 +146,36 @@ TABLE = {
         "ChunkManager.fanout_chunk_size must be a whole number of 1 or more, got 0 (int)",
         None,
     ),
+    "feed that is no manager": Wrong(
+        {"managers": {"wall": "photos.feeds:WallFeed"}},
+        "streamfw.E004",
+        "STREAMFW.managers.wall",
+        "manager 'wall' is listed in the settings as 'photos.feeds:WallFeed', which is not a Manager but"
+        " <class 'photos.feeds.WallFeed'> (type)",
+        "name a subclass of streamfw_core.Manager, not an object of it",
+    ),
+    "no time zone": Wrong(
+        {"feeds": {"digest": {"time_zone": "Mars/Olympus"}}},
+        "streamfw.E001",
+        "STREAMFW.feeds.digest.time_zone",
+        "there is no such time zone",
+        "such as Europe/Amsterdam",
+    ),
+    "misspelt aggregator": Wrong(
+        {"feeds": {"digest": {"aggregator": "recnt_verb"}}},
+        "streamfw.E002",
+        "STREAMFW.feeds.digest.aggregator",
+        "No installed plugin offers an aggregator backend named 'recnt_verb'.",
+        "did you mean 'recent_verb'?",
+    ),
+    "forgotten activity class": Wrong(
+        {"managers": {"plain": "photos.twins:PlainManager"}},
+        "streamfw.E005",
+        "STREAMFW.feeds.plain",
+        "photos.twins.PlainFeed and photos.feeds.OwnFeed share the activity namespace 'activities' on storage 'default',"
+        " but keep other activities in it (Activity and ModelActivity)",
+        "set activity_class = ModelActivity on PlainFeed, or set activity_namespace = '...' on one of them",
+    ),
     "two feeds with one key": Wrong(
         {"managers": {"twins": "photos.twins:TwinManager"}},
         "streamfw.E005",
@@ -204,6 +239,19 @@ def test_the_table_has_every_message_of_the_check_but_that_of_the_environment() 
     }
 
 
+def test_the_page_shows_messages_of_the_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "django.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"^```text\n(STREAMFW\..*?)^```", page, re.MULTILINE | re.DOTALL)
+    messages = re.findall(r"^(\S+): \((\S+)\) (.*?)(?: \.\.\.)?\n\tHINT: (.*)\n", shown, re.MULTILINE)
+    assert len(messages) == len(shown.splitlines()) / 2 == 2
+    for where, id, message, hint in messages:
+        words = message.replace("photos.feeds.", "photos.twins.")  # where the tests have them
+        assert any(
+            (wrong.where, wrong.id, wrong.hint) == (where, id, hint) and wrong.message.startswith(words)
+            for wrong in TABLE.values()
+        ), message
+
+
 def test_a_project_that_is_right() -> None:
     assert check_program() == []
     call_command("check", "--tag", "streamfw")
@@ -239,7 +287,9 @@ def test_every_error_of_parts_is_said_at_once() -> None:
 
 def test_passwords_are_not_said() -> None:
     wrong = _options(password="secret-1", port="x", driver_options={"password": "secret-2"})
-    with override_settings(STREAMFW={**wrong, "storages": {**wrong["storages"], "other": "redis://:secret-3@local host"}}):
+    with override_settings(
+        STREAMFW={**wrong, "storages": {**wrong["storages"], "other": "redis://:secret-3@local host"}}
+    ):
         said = "".join(map(str, check_program()))
     assert said
     assert "secret" not in said
@@ -249,6 +299,25 @@ def test_the_environment_wins_and_that_is_said(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("STREAMFW_SETTINGS", "wall_common:STREAMFW")
     [warning] = check_program()
     assert (warning.id, warning.obj) == ("streamfw.W003", "STREAMFW_SETTINGS")
+
+
+def test_a_manager_that_nobody_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("photos.feeds.undecided", twins.undecided_manager, raising=False)
+    [warning] = check_program()
+    assert (warning.id, warning.obj) == ("streamfw.W006", "STREAMFW.managers.undecided")
+    assert warning.hint == "define get_user_follower_ids(self, user_id) on Undecided"
+
+
+def test_a_template_that_is_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "streamfw" / "activity.html"
+    own.parent.mkdir()
+    own.touch()
+    (own.parent / "activity_love.html").touch()
+    folders = [*get_app_template_dirs("templates")]
+    for put, expected in ((folders.append, [("streamfw.W005", f"template {own}")]), (partial(folders.insert, 0), [])):
+        put(tmp_path)
+        monkeypatch.setattr("django.template.loaders.app_directories.get_app_template_dirs", lambda _: folders)
+        assert [(one.id, one.obj) for one in check_program()] == expected
 
 
 def test_a_reference_that_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

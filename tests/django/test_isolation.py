@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import SimpleTestCase, TestCase, override_settings
 from photos.feeds import OwnFeed, WallFeed, photo_manager
+from streamfw_core.errors import ArgumentError
 from streamfw_django import ModelActivity
 from streamfw_django.testing import IsolatedFeeds, isolated_feeds
 
@@ -37,6 +38,23 @@ class WithData(IsolatedFeeds, TestCase):
 
     def test_what_the_class_publishes_goes_elsewhere(self) -> None:
         assert OwnFeed(self.ada.pk)[:] == []
+
+
+def test_a_place_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"isolated_feeds\(\) takes 'memory' or 'prefix', got 'redis'"), isolated_feeds(
+        "redis"  # type: ignore[arg-type]
+    ):
+        pass
+    with pytest.raises(ArgumentError, match=r"Wrong\.feeds_in takes 'memory' or 'prefix', got 'redis'"):
+
+        class Wrong(IsolatedFeeds, SimpleTestCase):
+            feeds_in = "redis"  # type: ignore[assignment]
+
+
+def test_a_test_case_that_hides_the_isolation_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"class Hidden\(IsolatedFeeds, TestCase\)"):
+
+        class Hidden(TestCase, IsolatedFeeds): ...
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.paginator import EmptyPage, InvalidPage
 from django.template import Context, Template
 from django.test import TestCase
 from photos.feeds import BellFeed, DigestFeed, WallFeed
 from photos.models import Photo
-from streamfw_core.errors import FeedConflict
+from streamfw_core.errors import ArgumentError, FeedConflict
 from streamfw_django import CursorPaginator, FeedPaginator, InvalidCursor, ModelActivity
 from streamfw_django.testing import IsolatedFeeds
 
@@ -106,6 +106,21 @@ class InTemplates(WithPhotos):
         assert rendered(shown, bell=bell) == "1 1"
         bell.mark_all(seen=True)
         assert rendered(shown, bell=bell) == "0 1"
+
+    def test_nobody_has_nothing_in_any_feed(self) -> None:
+        shown = rendered(
+            '{% feed "bell" user as bell %}{% unseen_count bell %} {% unread_count bell %}'
+            "{% feed_page bell 3 as page %}{% render_activities page %}{% if page.has_next %}more{% endif %}",
+            user=AnonymousUser(),
+        )
+        assert shown == "0 0"
+
+    def test_counts_are_those_of_notification_feeds(self) -> None:
+        for tag in ("unseen_count", "unread_count"):
+            with pytest.raises(ArgumentError, match="feed 'wall' is no notification feed"):
+                rendered(f"{{% {tag} wall %}}", wall=self.feed)
+            with pytest.raises(ArgumentError, match=r"'' \(str\) is no feed"):
+                rendered(f"{{% {tag} misspelt %}}")
 
     def test_a_loop_with_a_template_for_each_verb(self) -> None:
         self.feed.add(ModelActivity(self.ada, Love, self.photos[0]))

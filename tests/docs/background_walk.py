@@ -25,7 +25,7 @@ __all__ = ["PAGE", "commands", "walk", "write_files"]
 PAGE = DOCS / "background-tasks.md"
 
 _FILE = re.compile(
-    r"(^<!-- skip.*?-->\n+)?^```python\n# (proj/\w+\.py)(?:, ([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(^<!-- skip[^\n]*-->\n+)?^```python\n# (proj/\w+\.py)(?:, ([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _ID = re.compile(r"\b[0-9a-f]{32}\b")
 """How the page writes the id of its dead letter, which is another one every time."""

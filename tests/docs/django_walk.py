@@ -11,14 +11,13 @@ import shlex
 import subprocess
 import sys
 import unittest
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from sybil import Example, Sybil
-from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
-from tests.docs.pages import DOCS, _as_module, _evaluate, _evaluate_console
+from tests.docs.pages import DOCS, _as_module, _evaluate, _evaluate_console, parsers_of
 
 __all__ = ["PAGE", "walk"]
 
@@ -55,13 +54,12 @@ def walk(page: Path) -> None:
         done["commands"] += 1
         return _type(text)
 
-    parsers: list[Any] = [
-        CodeBlockParser(language="python", evaluator=python),
-        CodeBlockParser(language="html+django", evaluator=write),
-        CodeBlockParser(language="console", evaluator=partial(_evaluate_console, command)),
-        SkipParser(),
-    ]
-    document = Sybil(parsers).parse(page)
+    evaluators: dict[str, Callable[[Example], None]] = {
+        "python": python,
+        "html+django": write,
+        "console": partial(_evaluate_console, command),
+    }
+    document = Sybil(parsers_of(page, evaluators)).parse(page)
     with _as_module(document.namespace):
         for example in document.examples():
             try:

@@ -3,7 +3,7 @@
 Every ```python block runs, top to bottom, in one module per page, `myapp.feeds`, so that a page reads as one program.
 Comments are checked too:
 
-- `expression  # -> 3`: its `repr` is `3` (`...` stands for anything);
+- `expression  # -> 3`: its `repr`, or what it prints, is `3` (`...` stands for anything);
 - `statement  # raises SliceError: ...`: it raises an error whose type and message begin like that.
 
 A block that cannot run has a comment before it that says why: `<!-- skip: next "needs a Django project" -->`.
@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import ast
 import doctest
+import io
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -47,10 +48,10 @@ def run_examples(page: Path, *, console: Callable[[str], str] | None = None) -> 
 
     :param console: executes a command, and returns what it prints: for ```console blocks, which are left alone without it.
     """
-    parsers: list[Any] = [CodeBlockParser(language="python", evaluator=_evaluate), SkipParser()]
+    evaluators: dict[str, Callable[[Example], None]] = {"python": _evaluate}
     if console is not None:
-        parsers.append(CodeBlockParser(language="console", evaluator=partial(_evaluate_console, console)))
-    document = Sybil(parsers).parse(page)
+        evaluators["console"] = partial(_evaluate_console, console)
+    document = Sybil(parsers_of(page, evaluators)).parse(page)
     executed = 0
     with _as_module(document.namespace):
         for example in document.examples():
@@ -60,6 +61,19 @@ def run_examples(page: Path, *, console: Callable[[str], str] | None = None) -> 
                 continue
             executed += example.region.evaluator is _evaluate
     return executed
+
+
+def parsers_of(page: Path, evaluators: Mapping[str, Callable[[Example], None]]) -> list[Any]:
+    """What finds the blocks of a page, by language; also those that nothing evaluates, so that a skip can be theirs."""
+    languages = {*evaluators, *re.findall(r"^ *```([\w+-]+)$", page.read_text(encoding="utf-8"), re.MULTILINE)}
+    blocks = [
+        CodeBlockParser(language=language, evaluator=evaluators.get(language, _pass_over)) for language in languages
+    ]
+    return [*blocks, SkipParser()]
+
+
+def _pass_over(example: Example) -> None:
+    """What `tests.docs.blocks` sees to."""
 
 
 @contextmanager
@@ -107,8 +121,10 @@ def _check(node: ast.stmt, example: Example, module: dict[str, Any], where: str,
     got = "nothing was raised"
     try:
         if isinstance(node, ast.Expr):
-            value = eval(_compiled(ast.Expression(node.value), example, "eval"), module)
-            got = repr(value) if kind == "->" else got
+            printed = io.StringIO()
+            with redirect_stdout(printed):
+                value = eval(_compiled(ast.Expression(node.value), example, "eval"), module)
+            got = (printed.getvalue().rstrip("\n") or repr(value)) if kind == "->" else got
         else:
             assert kind == "raises", f"{where}: only an expression has a value"
             exec(_compiled(ast.Module([node], []), example, "exec"), module)

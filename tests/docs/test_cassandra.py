@@ -109,6 +109,14 @@ def test_tables_have_the_names_that_are_shown() -> None:
     assert tables.timeline(FLAT).mark.startswith("streamfw 1 flat")
 
 
+def test_the_plan_is_what_the_command_line_shows() -> None:
+    shown = re.search(
+        r"```text\nstorage 'default':\n  (.*) WITH \.\.\.;\n```", (DOCS / "command-line.md").read_text("utf-8")
+    )
+    assert shown is not None
+    assert Tables(Options(keyspace=KEYSPACE)).timeline(FLAT).create(0).startswith(f"{shown[1]} WITH ")
+
+
 def test_figures_of_the_code_are_those_of_the_page() -> None:
     assert f"and {SMALLEST_SLACK} at least" in TEXT
     assert f"about {ROW} bytes, the owner and the payload" in TEXT

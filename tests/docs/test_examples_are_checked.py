@@ -24,6 +24,7 @@ def block(code: str) -> str:
     [
         "1 + 1  # -> 2",
         "'a' * 3  # -> 'a...'",
+        "print('a')  # -> a",
         "int('x')  # raises ValueError: invalid literal ...",
         "class C:\n    pass\n\n\nC.__module__  # -> 'myapp.feeds'",
         "import myapp.feeds\nx = 5\nmyapp.feeds.x  # -> 5",
@@ -38,6 +39,7 @@ def test_a_page_that_is_right(tmp_path: Path, code: str) -> None:
     [
         ("1 + 1  # -> 3", "page.md:6: the page says 3\n  and it is 2"),
         ("x = 1\n\n1 + 1  # -> 3", "page.md:8"),
+        ("print('a')  # -> b", "page.md:6: the page says b\n  and it is a"),
         ("1 + 1  # raises ValueError: no", "nothing was raised"),
         ("int('x')  # raises KeyError: no", "ValueError: invalid"),
         ("int('x')  # raises ValueError: something else", "invalid literal"),

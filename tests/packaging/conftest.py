@@ -8,9 +8,26 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.environments import ROOT, build, siblings
-from tests.services.fixtures import rabbitmq_binary, rabbitmq_server, shared_services, start_worker
+from tests.services.fixtures import (
+    any_redis,
+    rabbitmq_binary,
+    rabbitmq_server,
+    shared_services,
+    start_rabbitmq,
+    start_worker,
+)
 
-__all__ = ["checkout", "rabbitmq_binary", "rabbitmq_server", "release", "shared_services", "start_worker", "wheels"]
+__all__ = [
+    "any_redis",
+    "checkout",
+    "rabbitmq_binary",
+    "rabbitmq_server",
+    "release",
+    "shared_services",
+    "start_rabbitmq",
+    "start_worker",
+    "wheels",
+]
 
 _NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "dist", "_build", "*.egg-info")
 

@@ -105,6 +105,17 @@ class TestRestart:
 
 
 class TestHanging:
+    @pytest.mark.parametrize("ask", [lambda storage: ids_of(storage, "7"), lambda storage: storage.flush("servers")])
+    def test_there_is_one_warning_for_all_tries_that_are_refused(
+        self, make: Make, caplog: pytest.LogCaptureFixture, ask: Callable[[RedisStorage], object]
+    ) -> None:
+        storage = make("redis://127.0.0.1:1", retry_for=0.2)  # nobody listens there
+        with pytest.raises(StorageError, match="its address in the settings right: the URL"):
+            ask(storage)
+        assert len(caplog.messages) == 1
+        assert "cannot use Redis at 127.0.0.1:1: " in caplog.messages[0]
+        assert caplog.messages[0].endswith("; trying again for up to 0.2 s")
+
     def test_a_server_that_hangs_is_an_error_after_the_timeout(self, server: Server, make: Make) -> None:
         storage = make(server.url, timeout=0.3, retry_for=0.2)
         write(storage, 1)

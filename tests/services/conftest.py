@@ -1,6 +1,7 @@
 """The fixtures under test."""
 
 from tests.services.fixtures import (
+    any_redis,
     broker,
     broker_name,
     cassandra_certificate,
@@ -27,6 +28,7 @@ from tests.services.fixtures import (
 )
 
 __all__ = [
+    "any_redis",
     "broker",
     "broker_name",
     "cassandra_certificate",

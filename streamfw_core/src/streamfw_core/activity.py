@@ -61,13 +61,14 @@ class BaseActivity:
     __slots__ = ()
 
     dehydrated = False
+    """Whether only the id is known, as of a `DehydratedActivity`."""
 
 
 class Activity(BaseActivity):
     """Who (actor) did what (verb) to which thing (object), optionally where to (target), when, and with what context.
 
     ```python
-    Activity(actor=13, verb=Love, object=42, extra_context={"board": "surf"})
+    Activity(actor=13, verb=Love, object=42, extra_context={"board": "surf"})  # -> Activity(actor=13, ...)
     ```
 
     :param actor: the id of who did it (int, str or UUID), or an object that has an `id`.
@@ -266,6 +267,7 @@ class DehydratedActivity(BaseActivity):
 
     def __init__(self, serialization_id: int) -> None:
         self.serialization_id = ids.check_activity_id(serialization_id)
+        """The id of the activity."""
 
     def get_hydrated(self, activities: Mapping[int, Activity]) -> Activity:
         """The activity itself, out of a mapping id -> activity.

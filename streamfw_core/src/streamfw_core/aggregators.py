@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from streamfw_core.activity import Activity
 from streamfw_core.aggregated import AggregatedActivity
-from streamfw_core.clock import in_utc
+from streamfw_core.clock import in_utc, zone_of
 from streamfw_core.errors import AggregatorError, Problem, SettingsError, given
 
 __all__ = ["BaseAggregator", "NotificationAggregator", "RecentRankMixin", "RecentVerbAggregator"]
@@ -46,6 +46,7 @@ class BaseAggregator:
         self.activity_class = activity_class
         given = dict(options or {})
         self.zone = _zone(given.pop("time_zone", self.time_zone))
+        """The time zone of `time_of` and `day_of`."""
         if given:
             unknown = [Problem(f"aggregator.{name}", "there is no such option", "use time_zone") for name in given]
             raise SettingsError(unknown)
@@ -155,9 +156,8 @@ class NotificationAggregator(RecentRankMixin, BaseAggregator):
 
 
 def _zone(name: object) -> ZoneInfo:
-    try:
-        return ZoneInfo(str(name))
-    except (ValueError, OSError, LookupError):
-        raise SettingsError(
-            [Problem("aggregator.time_zone", f"there is no time zone {name!r}", "use a name such as Europe/Amsterdam")]
-        ) from None
+    zone = zone_of(name)
+    if zone is None:
+        message = f"there is no time zone {name!r}"
+        raise SettingsError([Problem("aggregator.time_zone", message, "use a name such as Europe/Amsterdam")])
+    return zone

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time as _time
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
-__all__ = ["Clock", "datetime_to_epoch", "epoch_to_datetime", "next_stamp"]
+__all__ = ["Clock", "datetime_to_epoch", "epoch_to_datetime", "next_stamp", "zone_of"]
 
 
 class Clock:
@@ -34,6 +35,14 @@ next_stamp = Clock().next_stamp
 def in_utc(time: datetime) -> datetime:
     """An aware time: a naive one is taken as UTC."""
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def zone_of(name: object) -> ZoneInfo | None:
+    """The time zone of this name; None: there is none."""
+    try:
+        return ZoneInfo(str(name))
+    except (ValueError, OSError, LookupError):
+        return None
 
 
 def datetime_to_epoch(time: datetime) -> float:

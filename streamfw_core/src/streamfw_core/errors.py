@@ -271,7 +271,7 @@ class NotFannedOut(QueueUnavailable):
 
 
 class Problem(NamedTuple):
-    """One thing wrong in the settings: where, what, and what would be right."""
+    """One thing wrong in the settings: where (`path`), what (`message`), and what would be right (`hint`)."""
 
     path: str
     message: str
@@ -293,7 +293,7 @@ class SettingsError(StreamsError, ValueError):
 
 
 class PluginBroken(StreamsError):
-    """A plugin could not be loaded."""
+    """A plugin could not be loaded. `plugin` and `distribution` say which, `reason` why."""
 
     def __init__(self, message: str, *, plugin: str, distribution: str | None, reason: str) -> None:
         super().__init__(message)
@@ -303,7 +303,7 @@ class PluginBroken(StreamsError):
 
 
 class BackendNotFound(StreamsError, LookupError):
-    """No installed plugin offers a backend of this name.
+    """No installed plugin offers a backend of this `kind` and `name`.
 
     `suggestion` is the nearest name that would have been right, `install` the command that installs the backend;
     each is None when there is none.
@@ -320,7 +320,7 @@ class BackendNotFound(StreamsError, LookupError):
 
 
 class BackendConflict(StreamsError):
-    """Two installed plugins offer one backend name. `providers` names both with their versions."""
+    """Two installed plugins offer one backend of this `kind` and `name`. `providers` names both with their versions."""
 
     def __init__(self, message: str, *, kind: str, name: str, providers: Sequence[str]) -> None:
         super().__init__(message)
@@ -330,7 +330,10 @@ class BackendConflict(StreamsError):
 
 
 class BackendBroken(StreamsError):
-    """A backend is registered, but its code cannot be imported or does not fit."""
+    """A backend is registered, but its code cannot be imported or does not fit.
+
+    `kind`, `name` and `plugin` say which, `reason` why.
+    """
 
     def __init__(self, message: str, *, kind: str, name: str, plugin: str, reason: str) -> None:
         super().__init__(message)

@@ -164,7 +164,12 @@ def _fan_out(manager: Manager, message: Fanout) -> None:
                 break
     failed = sending.failed
     if failed:
-        raise FanoutFailed(f"{len(failed)} parts of a fan-out were given up, first: {failed[0]}", failed) from failed[0]
+        parts = "1 part of a fan-out was" if len(failed) == 1 else f"{len(failed)} parts of a fan-out were"
+        raise FanoutFailed(
+            f"{parts} given up, of manager {message.manager!r} for user {message.source!r}, first:"
+            f" {type(failed[0]).__name__}: {failed[0]}",
+            failed,
+        ) from failed[0]
 
 
 def _deliveries(manager: Manager, message: Fanout, chunk: list[Any]) -> Iterator[Deliver]:

@@ -65,7 +65,10 @@ def text_of_id(value: object, what: str = "id") -> str:
         return str(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return text_of_id(int(value), what)
-    raise IdError(f"{what} must be an int, a str or a UUID, got {given(value)}")
+    # An object of an ORM; its class may have such an attribute too.
+    keyed = not isinstance(value, type) and getattr(value, "pk", None) is not None
+    hint = ": pass its primary key, which it has as .pk" if keyed else ""
+    raise IdError(f"{what} must be an int, a str or a UUID, got {given(value)}{hint}")
 
 
 def _checked_text(value: str, what: str) -> str:

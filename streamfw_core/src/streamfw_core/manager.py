@@ -86,6 +86,7 @@ class Manager:
                 " or leave it out for the default one"
             )
         self.given_name = name
+        """Its name in messages, where it is not the class's; else None."""
         self._streams = streams
         self._registered_with: Streams | None = None
 
@@ -285,7 +286,10 @@ class Manager:
 
     def get_feeds(self, user_id: Id) -> dict[str, Feed]:
         """The feeds of a follower, by alias."""
-        return {alias: feed_class(user_id, streams=self.streams) for alias, feed_class in self.feed_classes.items()}
+        streams = self.streams
+        return _FeedsByAlias(
+            (alias, feed_class(user_id, streams=streams)) for alias, feed_class in self.feed_classes.items()
+        )
 
     def get_user_feed(self, user_id: Id) -> Feed:
         """The feed of what a user did."""
@@ -465,6 +469,13 @@ def _check_name(name: object) -> None:
         raise ArgumentError(f"the name of a manager is a text, got {given(name)}")
     if not name or not name.isprintable():
         raise ManagerError(f"the name of a manager must be a text that can be printed, got {shown(name)}")
+
+
+class _FeedsByAlias(dict[str, Feed]):
+    """A dict that says which aliases there are."""
+
+    def __missing__(self, alias: object) -> Feed:
+        raise KeyError(f"no alias {shown(alias)} in feed_classes, which has: {', '.join(map(str, self)) or 'none'}")
 
 
 def _is_count(value: object, least: int) -> bool:

@@ -156,6 +156,16 @@ def decode(data: bytes) -> Message:
     return message
 
 
+def about(data: bytes) -> str:
+    """What a message is about, in a few words for logs: `fanout of manager 'pins' for user 13`."""
+    try:
+        message = decode(data)
+    except MessageError:
+        return "what is no message"
+    feed = f" to feed {message.feed!r}" if isinstance(message, Deliver) else ""
+    return f"{message.kind}{feed} of manager {message.manager!r} for user {message.source!r}"
+
+
 def trace_of(carrier: Mapping[str, str]) -> Any:
     """What a message has as `trace`: nothing at all where there is no trace."""
     return {**carrier} if carrier else msgspec.UNSET

@@ -60,6 +60,8 @@ class Intent:
     """A message that is to be enqueued.
 
     :param id: milliseconds at which it was written, and 64 random bits.
+    :param message: as the queue gets it.
+    :param priority: the queue that it goes to.
     :param stamp: microseconds, of its writing.
     """
 
@@ -78,7 +80,9 @@ class Intent:
 class Damaged:
     """An entry of the outbox that is no intent, and why.
 
+    :param id: of the entry, as `stamp` is.
     :param feed: the key of its timeline.
+    :param reason: what is wrong with its bytes.
     """
 
     id: int
@@ -105,13 +109,16 @@ class Outbox:
         self._limit = keep // 2
         self._room = [0] * SHARDS
         self.spec = FeedSpec("outbox", KeyFormat("streamfw:outbox:%(user_id)s"), keep, inline=True)
+        """Its timelines, as a storage sees them."""
 
     @property
     def storage(self) -> Storage:
+        """Where its timelines are."""
         return self._storage
 
     @property
     def storage_name(self) -> str:
+        """The name of that storage in the settings."""
         return self._storage.name
 
     def prepare(self) -> None:

@@ -370,6 +370,13 @@ class Streams:
 
         return AioStreams(self)
 
+    def __repr__(self) -> str:
+        """Which backends it uses, and where that is from; no options, as there may be passwords in them."""
+        settings = self.settings
+        storages = ", ".join(f"{name} ({storage.backend})" for name, storage in settings.storages.items())
+        origins = ", ".join(sorted({*settings.origins.values()} - {"default"})) or "defaults"
+        return f"<Streams: storages {storages}; task queue {settings.task_queue.backend}; settings from {origins}>"
+
     def __enter__(self) -> Self:
         return self
 
@@ -377,19 +384,27 @@ class Streams:
         self.close()
 
 
-def _import_manager(name: str, path: str) -> Any:
+def _import_manager(name: str, path: str) -> type[Manager]:
     """The class of a manager that the settings list.
 
-    :raises ManagerNotFound: it cannot be imported.
+    :raises ManagerNotFound: it cannot be imported, or is none.
     """
+    from streamfw_core.manager import Manager
+
     module, _, attribute = path.partition(":")
     try:
-        return attrgetter(attribute)(import_module(module))
+        found = attrgetter(attribute)(import_module(module))
     except Exception as error:
         raise ManagerNotFound(
             f"manager {name!r} is listed in the settings as {path!r}, which cannot be imported: {error!r};"
             ' managers.<name> is a path such as "myapp.feeds:MyManager"'
         ) from error
+    if isinstance(found, type) and issubclass(found, Manager):
+        return found
+    raise ManagerNotFound(
+        f"manager {name!r} is listed in the settings as {path!r}, which is not a Manager but {given(found)};"
+        " name a subclass of streamfw_core.Manager, not an object of it"
+    )
 
 
 def _kind(name: str) -> Any:

@@ -25,6 +25,8 @@ class Verb:
         infinitive = "pin"
         past_tense = "pinned"
     ```
+
+    `id` is what is stored; `infinitive` and `past_tense` are texts for people.
     """
 
     id: int = 0
@@ -116,10 +118,15 @@ def _check(verb: type[Verb]) -> None:
 
 
 def _duplicate(verb: type[Verb], present: type[Verb]) -> DuplicateVerb:
-    return DuplicateVerb(
-        f"verb id {verb.id} of {_path(verb)} is taken by {_path(present)}: give {verb.__name__} an id that no verb has"
-        f" (taken: {', '.join(map(str, sorted(_verbs)))})"
-    )
+    hint = f"give {verb.__name__} an id that no verb has (taken: {', '.join(map(str, sorted(_verbs)))})"
+    modules = {verb.__module__, present.__module__}
+    if verb.__qualname__ == present.__qualname__ and "__main__" in modules and len(modules) > 1:
+        module = max(modules - {"__main__"})
+        hint = (
+            f"if these are one class, the file that runs as the program was imported again as {module!r}:"
+            f" move what others import from it, such as verbs and settings, to a module of its own; else {hint}"
+        )
+    return DuplicateVerb(f"verb id {verb.id} of {_path(verb)} is taken by {_path(present)}: {hint}")
 
 
 def _path(verb: type[Verb]) -> str:
@@ -128,6 +135,8 @@ def _path(verb: type[Verb]) -> str:
 
 @register
 class Follow(Verb):
+    """A person followed another."""
+
     id = 1
     infinitive = "follow"
     past_tense = "followed"
@@ -135,6 +144,8 @@ class Follow(Verb):
 
 @register
 class Comment(Verb):
+    """A person commented on a thing."""
+
     id = 2
     infinitive = "comment"
     past_tense = "commented"
@@ -142,6 +153,8 @@ class Comment(Verb):
 
 @register
 class Love(Verb):
+    """A person loved a thing."""
+
     id = 3
     infinitive = "love"
     past_tense = "loved"
@@ -149,6 +162,8 @@ class Love(Verb):
 
 @register
 class Add(Verb):
+    """A person added a thing, to a target if there is one."""
+
     id = 4
     infinitive = "add"
     past_tense = "added"

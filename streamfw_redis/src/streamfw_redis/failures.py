@@ -37,7 +37,7 @@ HINTS = {
     "TLS": "is it TLS that this port speaks, and do `ssl_ca_certs` and the like in `driver_options` fit its certificate?",
     "NO_REDIS": "what answers at this address is no Redis: look at `host`, `port` and `tls`",
     "SLOW": "it did not answer within `timeout` or `connect_timeout`: is it stopped, overloaded, or behind a firewall?",
-    "UNREACHABLE": "is it running, and are `host` and `port`, or `nodes`, right?",
+    "UNREACHABLE": "is it running, and is its address in the settings right: the URL, or `host` and `port`, or `nodes`?",
 }
 """By the first word of the answer, or by a word of ours."""
 

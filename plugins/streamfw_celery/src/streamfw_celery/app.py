@@ -1,6 +1,6 @@
 """The app of Celery that the settings describe, for its workers.
 
-```
+```sh
 STREAMFW_SETTINGS=myapp.settings:STREAMFW celery -A streamfw_celery.app worker -Q streamfw.high,streamfw.normal
 ```
 

@@ -361,12 +361,12 @@ class _Transport:
 
 
 class Transport(_Transport, stock.Transport):  # type: ignore[misc]
-    """For `redis://` and `rediss://`."""
+    """For `redis://` and `rediss://`; kombu asks it for its `Channel`."""
 
     Channel = Channel
 
 
 class SentinelTransport(_Transport, stock.SentinelTransport):  # type: ignore[misc]
-    """For `sentinel://`."""
+    """For `sentinel://`; kombu asks it for its `Channel`."""
 
     Channel = SentinelChannel

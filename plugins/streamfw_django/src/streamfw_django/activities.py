@@ -64,8 +64,8 @@ class ModelActivity(Activity):
         activity_class = ModelActivity
 
     activity = ModelActivity(request.user, Love, photo)
-    activity.object_id  # "photos.photo:42"
-    activity.object     # the instance: when it was read from a feed, a query; None: it was deleted
+    activity.object_id  # -> 'photos.photo:...'
+    activity.object  # -> <Photo: ...>
     ```
 
     Ids are taken as they are, as by `Activity`; there is no instance to them.

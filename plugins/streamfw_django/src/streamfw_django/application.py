@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Final
 
 import attrs
+from django.db import close_old_connections
+from streamfw_core.queues import FanoutPriority
 from streamfw_core.settings import Settings, resolve
 
 from streamfw_core import Streams
 from streamfw_django.discovery import manager_paths
 
-__all__ = ["make_streams", "resolve_settings"]
+__all__ = ["ProjectStreams", "make_streams", "resolve_settings"]
 
 ORIGIN: Final = "feeds.py of an installed app"
+
+
+_enqueuing: ContextVar[bool] = ContextVar("streamfw_django_enqueuing", default=False)
+
+
+class ProjectStreams(Streams):
+    """`Streams` of a Django project.
+
+    Threads and workers treat connections to databases as requests do, before and after each message:
+    those are closed that are broken, or as old as `CONN_MAX_AGE` says. Else a worker that has lost its database once
+    would fail for as long as it lives.
+    What is executed in the caller leaves the caller's connections alone.
+    """
+
+    def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
+        """Hand a message to the task queue."""
+        token = _enqueuing.set(True)
+        try:
+            super().enqueue(message, priority)
+        finally:
+            _enqueuing.reset(token)
+
+    def execute(self, message: bytes) -> None:
+        """Do what a task message asks for."""
+        if _enqueuing.get():
+            super().execute(message)
+            return
+        close_old_connections()
+        try:
+            super().execute(message)
+        finally:
+            close_old_connections()
 
 
 def resolve_settings() -> Settings:
@@ -37,4 +72,4 @@ def resolve_settings() -> Settings:
 
 def make_streams() -> Streams:
     """An application of the project; see `resolve_settings`."""
-    return Streams(resolve_settings())
+    return ProjectStreams(resolve_settings())

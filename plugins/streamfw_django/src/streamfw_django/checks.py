@@ -13,6 +13,8 @@
 | `streamfw.W002` | settings of a feed that no feed class has |
 | `streamfw.W003` | `STREAMFW_SETTINGS` in the environment, which wins over Django's settings |
 | `streamfw.W004` | feeds in the memory of one process (`--deploy`) |
+| `streamfw.W005` | a template of yours for activities that is never used, as an app before yours has a plain one of that name |
+| `streamfw.W006` | a manager in a `feeds.py` that does not say who follows whom |
 """
 
 from __future__ import annotations
@@ -20,11 +22,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from attrs import define, field
 from django.conf import settings as django_settings
 from django.core import checks
+from django.template import engines as template_engines
+from django.template.backends.django import DjangoTemplates
 from streamfw_core.errors import (
     BackendBroken,
     BackendConflict,
@@ -35,6 +40,7 @@ from streamfw_core.errors import (
     StreamsError,
 )
 from streamfw_core.feeds.binding import Binding
+from streamfw_core.plugins.kinds import Kind
 from streamfw_core.plugins.known import OLD_NAMES
 from streamfw_core.plugins.suggest import did_you_mean
 from streamfw_core.settings import Settings
@@ -44,12 +50,13 @@ from streamfw_core.storage.protocol import Query, Scope, Storage
 
 from streamfw_core import Feed, Manager, Streams
 from streamfw_django.application import resolve_settings
-from streamfw_django.discovery import feed_classes
+from streamfw_django.discovery import feed_classes, undecided_managers
 
 __all__ = ["check_deployment", "check_program"]
 
 _NOBODY: Final = "streamfw.check"
 """The owner whose feeds are asked for to see whether a storage answers."""
+_TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
 def check_program(**_: Any) -> list[checks.CheckMessage]:
@@ -82,6 +89,8 @@ class _Program:
                 managers = self._managers(streams)
                 self._feeds(streams, managers)
                 self._unused(settings)
+        self._followers()
+        self._templates()
         return self.found
 
     def check_servers(self) -> list[checks.CheckMessage]:
@@ -160,6 +169,23 @@ class _Program:
             hint = did_you_mean(name, self.names) or f"there are: {', '.join(sorted(self.names))}"
             self._warning("W002", f"feeds.{name}", "no feed class of the installed apps has this name", hint)
 
+    def _followers(self) -> None:
+        for manager in undecided_managers():
+            name = type(manager).__name__
+            said = f"{name} does not say who follows whom, so nobody gets what it publishes, and no worker finds it"
+            self._warning("W006", f"managers.{manager.name}", said, f"define get_user_follower_ids(self, user_id) on {name}")
+
+    def _templates(self) -> None:
+        """What Django does not say: which of several templates of one name is used."""
+        for name in ("activity.html", "group.html"):
+            for engine in template_engines.all():
+                loaders = engine.engine.template_loaders if isinstance(engine, DjangoTemplates) else ()
+                origins = (origin for loader in loaders for origin in loader.get_template_sources(f"streamfw/{name}"))
+                files = [path for origin in origins if (path := Path(origin.name)).is_file()]
+                for other in files[1:] if files and files[0].is_relative_to(_TEMPLATES) else ():
+                    hint = "list its app before 'streamfw_django' in INSTALLED_APPS"
+                    self._warning("W005", f"template {other}", "is never used: streamfw_django has one of this name", hint)
+
     def _answers(self, name: str, storage: Storage, bindings: list[Binding]) -> None:
         if storage.capabilities.scope is Scope.PROCESS:
             hint = "such as 'redis://localhost:6379/0', with `pip install \"streamfw[redis]\"`"
@@ -217,6 +243,8 @@ def _told(path: str, id: str, error: Exception) -> tuple[str, Problem]:
     if isinstance(error, (BackendNotFound, BackendConflict, BackendBroken)):
         first, *lines = str(error).splitlines()
         broken = [line for line in lines if " is broken: " in line]
+        if error.kind in {Kind.AGGREGATOR, Kind.SERIALIZER}:
+            path = f"{path}.{error.kind}"  # the key by which a feed names it
         return "E002", Problem(path, "\n".join([first, *broken]), _remedy(error))
     if isinstance(error, FeedConflict):
         return "E005", Problem(path, *_halves(str(error)))

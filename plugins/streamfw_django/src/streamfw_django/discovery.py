@@ -13,7 +13,7 @@ from streamfw_core.feeds.assembling import path_of
 
 from streamfw_core import Feed, Manager
 
-__all__ = ["feed_classes", "feeds_modules", "known_feeds", "manager_classes", "manager_paths"]
+__all__ = ["feed_classes", "feeds_modules", "known_feeds", "manager_classes", "manager_paths", "undecided_managers"]
 
 T = TypeVar("T")
 
@@ -31,12 +31,13 @@ def feed_classes() -> list[type[Feed]]:
 
 def manager_classes() -> list[type[Manager]]:
     """The managers that these modules define; not those that do not say who follows whom, which are to be subclassed."""
-    return [
-        cls
-        for cls in _defined(Manager)
-        if cls.get_user_follower_ids is not Manager.get_user_follower_ids
-        or cls.get_user_follower_page is not Manager.get_user_follower_page
-    ]
+    return [*filter(_says_who_follows, _defined(Manager))]
+
+
+def undecided_managers() -> list[Manager]:
+    """The managers that these modules make of classes that do not say who follows whom."""
+    values = (value for module in feeds_modules() for value in vars(module).values())
+    return [value for value in values if isinstance(value, Manager) and not _says_who_follows(type(value))]
 
 
 def known_feeds() -> dict[str, type[Feed]]:
@@ -60,6 +61,13 @@ def manager_paths() -> dict[str, str]:
     if problems:
         raise SettingsError(problems)
     return {name: f"{cls.__module__}:{cls.__qualname__}" for name, cls in found.items()}
+
+
+def _says_who_follows(cls: type[Manager]) -> bool:
+    return (
+        cls.get_user_follower_ids is not Manager.get_user_follower_ids
+        or cls.get_user_follower_page is not Manager.get_user_follower_page
+    )
 
 
 def _defined(base: type[T]) -> Iterator[type[T]]:

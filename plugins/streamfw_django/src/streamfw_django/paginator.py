@@ -31,6 +31,8 @@ class FeedPaginator(Paginator):
     ```
 
     A page may be shorter than `per_page` where activities were removed that the feed still refers to.
+
+    :param querysets: see `prefetch`.
     """
 
     def __init__(self, feed: Feed, per_page: int, *querysets: QuerySet[Any], **options: Any) -> None:
@@ -51,11 +53,13 @@ class CursorPage(Sequence[Any]):
         self, object_list: Iterable[Any], cursor: str | None, next_cursor: str | None, paginator: CursorPaginator
     ) -> None:
         self.object_list = list(object_list)
+        """The activities or groups."""
         self.cursor = cursor
         """Where this page starts; None: it is the first."""
         self.next_cursor = next_cursor
         """Where the next one starts; None: the feed has ended."""
         self.paginator = paginator
+        """What made the page."""
 
     def has_next(self) -> bool:
         """Whether there is another page."""

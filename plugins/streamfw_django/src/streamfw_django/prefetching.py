@@ -26,7 +26,7 @@ def prefetch(
     """Ask for the instances of activities, of groups of them, or of both, in one query for each model.
 
     ```python
-    page = prefetch(feed[:25], User.objects.select_related("profile"), Photo.objects.prefetch_related("tags"))
+    page = prefetch(feed[:25], User.objects.defer("password"), Photo.objects.prefetch_related("tags"))
     ```
 
     :param querysets: where the instances of a model come from, with all that a queryset can say;

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
+from unittest import TestCase
 from uuid import uuid4
 
 import attrs
+from streamfw_core.errors import ArgumentError, given
 from streamfw_core.feeds.binding import Binding
 from streamfw_core.plugins.known import DEFAULT_STORAGE
 from streamfw_core.settings import QueueSettings, Settings, StorageSettings
@@ -30,7 +32,9 @@ def isolated_feeds(where: Where = "memory") -> Iterator[Streams]:
     :param where: `"memory"`: all storages are in memory;
         `"prefix"`: they are those of the settings, with a `prefix` of their own, which is emptied in the end.
         On backends that have no such option use the memory.
+    :raises ArgumentError: another word.
     """
+    _check_where(where)
     settings = resolve_settings()
     streams = _Isolated(attrs.evolve(settings, storages=_moved(settings, where), task_queue=QueueSettings(), metrics=()))
     before = set_default_streams(streams)
@@ -52,15 +56,29 @@ class IsolatedFeeds:
     """
 
     feeds_in: ClassVar[Where] = "memory"
+    """Where they are, see `isolated_feeds`."""
     streams: Streams
+    """The application of the test."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _check_where(cls.feeds_in, f"{cls.__name__}.feeds_in")
+        before = cls.__mro__[: cls.__mro__.index(IsolatedFeeds)]
+        # Those of unittest do not call the methods of what comes after them.
+        for case in before:
+            if issubclass(case, TestCase) and not issubclass(case, IsolatedFeeds):
+                bases = f"{cls.__name__}(IsolatedFeeds, {case.__name__})"
+                raise ArgumentError(f"{cls.__name__} isolates nothing: IsolatedFeeds goes before the test case, class {bases}")
 
     @classmethod
     def setUpClass(cls) -> None:
+        """Give the class feeds of its own, into which `setUpTestData` publishes."""
         case: Any = cls
         case.enterClassContext(isolated_feeds(cls.feeds_in))
         super().setUpClass()  # type: ignore[misc]
 
     def setUp(self) -> None:
+        """Give the test feeds of its own."""
         case: Any = self
         self.streams = case.enterContext(isolated_feeds(self.feeds_in))
         super().setUp()  # type: ignore[misc]
@@ -88,6 +106,11 @@ class _Isolated(Streams):
                 storage.flush(namespace)
         finally:
             self.close()
+
+
+def _check_where(where: object, what: str = "isolated_feeds()") -> None:
+    if where not in get_args(Where):
+        raise ArgumentError(f"{what} takes {' or '.join(map(repr, get_args(Where)))}, got {given(where)}")
 
 
 def _moved(settings: Settings, where: Where) -> dict[str, StorageSettings]:

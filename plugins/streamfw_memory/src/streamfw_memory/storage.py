@@ -54,12 +54,8 @@ def create(name: str, options: Mapping[str, object]) -> MemoryStorage:
 class MemoryStorage:
     """Timelines and records in this process, safe for threads.
 
-    | can | how |
-    |---|---|
-    | counts what an add changed | yes |
-    | hydrates in the same call | yes |
-    | survives a restart | no |
-    | is seen by other processes | no |
+    It counts what an add changed, and hydrates in the same call.
+    Nothing of it survives a restart, or is seen by other processes.
 
     In the settings: `"memory://"`, or `{"backend": "memory", "options": {"tombstone_ttl": 864000}}`.
     """

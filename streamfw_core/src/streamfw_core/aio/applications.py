@@ -21,6 +21,8 @@ class AioStreams:
     async with Streams(settings).aio as streams:
         await PinFeed(13, streams=streams).aio[:25]
     ```
+
+    :param streams: the application.
     """
 
     streams: Streams

@@ -145,9 +145,9 @@ def _problems_of_feeds(streams: Streams, name: str, manager: Manager, names: set
 
 
 def _unknown_feeds(described: Iterable[str], names: set[str]) -> Iterator[Finding]:
+    """Names that look misspelt. Others may be of feeds without a manager, as feeds of notifications mostly are."""
     for name in described:
-        if name not in names:
-            hint = did_you_mean(name, names) or f"there are: {', '.join(sorted(names))}"
+        if name not in names and (hint := did_you_mean(name, names)):
             yield warning("settings", FEEDS, f"feeds.{name}: no feed of the managers has this name", hint)
 
 

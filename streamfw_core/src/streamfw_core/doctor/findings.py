@@ -41,13 +41,17 @@ class Level(StrEnum):
     """How much a finding matters."""
 
     OK = "ok"
+    """All is well."""
     WARNING = "warning"
+    """It works, and may not be meant."""
     FAILURE = "failure"
+    """It does not work."""
 
 
 class Finding(NamedTuple):
     """One thing that was looked at.
 
+    :param level: how much it matters.
     :param where: whose it is, such as `"storage 'hot' at 10.0.0.1:6379"`.
     :param what: which thing, in a word or two, such as `"version"`; servers that answer are `"reachable"`.
     :param message: what was found, as a sentence without a full stop.

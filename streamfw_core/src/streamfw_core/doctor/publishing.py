@@ -104,7 +104,7 @@ class _Flight:
     def _is_in(self, feed_class: type[Feed], priority: FanoutPriority) -> bool:
         # Read, not asked for its id: what comes back must be what was published.
         feed = feed_class(priority.value, streams=self.manager.streams)
-        return self.activity in feed[: feed_class.max_length]
+        return self.activity in feed[: feed.max_length]
 
     def _lost(self, missing: list[tuple[type[Feed], FanoutPriority]]) -> Finding:
         streams = self.manager.streams

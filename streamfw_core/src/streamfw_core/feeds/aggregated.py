@@ -9,7 +9,7 @@ from streamfw_core.activity import Activity, DehydratedActivity
 from streamfw_core.aggregated import AggregatedActivity
 from streamfw_core.aggregators import BaseAggregator
 from streamfw_core.clock import next_stamp
-from streamfw_core.errors import ActivityTypeError
+from streamfw_core.errors import ActivityTypeError, given
 from streamfw_core.feeds.binding import activity_id_of
 from streamfw_core.feeds.feed import Feed
 from streamfw_core.feeds.grouped import GroupedBinding
@@ -31,7 +31,7 @@ class AggregatedFeed(Feed):
 
     feed = HomeFeed(13)
     feed.add(activity)
-    feed[0].activity_count, feed[0].last_activity
+    feed[0].activity_count, feed[0].last_activity  # -> (1, Activity(...))
     ```
 
     Everything of `Feed` works: reads return `AggregatedActivity` objects, `max_length` counts groups,
@@ -103,6 +103,8 @@ class AggregatedFeed(Feed):
         """Take out whole groups, with the activities that they have now. Returns how many activities are gone."""
         stamp, removed = next_stamp(), 0
         for one in aggregated:
+            if not isinstance(one, AggregatedActivity):
+                raise _no_group(one, "an aggregated activity")
             while members := self._grouped.members(self._owner, one.group, before=stamp):
                 removes = [Removal(id, stamp, one.group) for id in members]
                 write = Write([self._owner], removes=removes)
@@ -133,6 +135,8 @@ class AggregatedFeed(Feed):
         """The key of the group meant by a group, its id, or one of its activities."""
         if isinstance(given, AggregatedActivity):
             return given.group
+        if given is None or isinstance(given, str):
+            raise _no_group(given, "a group, its id or an activity that it has")
         id = activity_id_of(given)
         holder = self._grouped.groups.groups_of(self._binding.spec, self._owner, [id])[0]
         if holder is not None:
@@ -140,3 +144,10 @@ class AggregatedFeed(Feed):
         # The upper half of a group's id moves, the lower half is its own.
         every = self._grouped.keys_of(self._query(0, None))
         return next((key for other, key in every if other & DIGEST == id & DIGEST), None)
+
+
+def _no_group(value: object, expected: str) -> ActivityTypeError:
+    """The error of what often stands for a group: its key, and what `get` returned."""
+    return ActivityTypeError(
+        f"expected {expected}, got {given(value)}: feed.get(key) is the group of a key, or None where it is gone"
+    )

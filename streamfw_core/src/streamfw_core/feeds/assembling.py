@@ -10,7 +10,7 @@ from attrs import frozen
 from streamfw_core.activity import Activity
 from streamfw_core.errors import ArgumentError, FeedConflict, Problem, SettingsError, given, shown
 from streamfw_core.feeds.binding import Binding
-from streamfw_core.feeds.feed import SAME_AS_TIMELINE, Feed
+from streamfw_core.feeds.feed import SAME_AS_TIMELINE, Feed, feed_name
 from streamfw_core.keys import KeyFormat
 from streamfw_core.plugins.kinds import Kind
 from streamfw_core.plugins.suggest import did_you_mean
@@ -41,6 +41,7 @@ class Assembly:
     @classmethod
     def of(cls, streams: Streams, feed_class: type[Feed]) -> Assembly:
         _check_class(feed_class)
+        _check_key(streams.settings.feeds, feed_class)
         return cls(streams, feed_class, streams.settings.feeds.get(feed_class.name, FeedSettings(feed_class.name)))
 
     def bind(self) -> Binding:
@@ -135,9 +136,7 @@ class Assembly:
         columns = check_columns(self.feed_class.__name__, self.feed_class.columns)
         if columns and not timelines.capabilities.columns:
             message = f"{self.feed_class.__name__} declares columns, and storage {timelines.name!r} has none"
-            raise self._wrong(
-                "timeline", message, "name a storage with a schema, or leave columns out"
-            )
+            raise self._wrong("timeline", message, "name a storage with a schema, or leave columns out")
         return columns
 
     def _length(self, timelines: Storage) -> int:
@@ -166,7 +165,14 @@ class Assembly:
         classes = (feed_class.aggregated_activity_class, feed_class.activity_class)
         # An aggregator with an __init__ of its own need not know of options that nobody gave.
         options = [] if self.said.time_zone is None else [{"time_zone": self.said.time_zone}]
-        aggregator: Any = made(*classes, *options)
+        try:
+            aggregator: Any = made(*classes, *options)
+        except SettingsError as error:
+            # It knows its options, and not whose it is.
+            of_feed = f"feeds.{self.feed_class.name}."
+            raise SettingsError(
+                [one._replace(path=of_feed + one.path.removeprefix("aggregator.")) for one in error.problems]
+            ) from None
         if not isinstance(aggregator, BaseAggregator):
             raise self._wrong(
                 "aggregator",
@@ -196,6 +202,17 @@ def _check_class(feed_class: Any) -> None:
     if not (isinstance(feed_class.activity_class, type) and issubclass(feed_class.activity_class, Activity)):
         got = given(feed_class.activity_class)
         raise ArgumentError(f"{name}.activity_class must be Activity or a subclass of it, got {got}")
+
+
+def _check_key(described: Mapping[str, FeedSettings], feed_class: type[Feed]) -> None:
+    """Refuse settings of a feed under the name of its class, which would do nothing.
+
+    :raises SettingsError: there are such.
+    """
+    called, name = feed_class.__name__, feed_class.name
+    if called in described and called != name and called != feed_name(called):
+        message = f"the name of the feed class {path_of(feed_class)} is {name!r}"
+        raise SettingsError([Problem(f"feeds.{called}", message, f"did you mean {name!r}?")])
 
 
 def check_scopes(binding: Binding, queue: TaskQueue) -> None:
@@ -246,8 +263,8 @@ def check_apart(one: Binding, other: Binding) -> None:
     shared = one.activities if one.activities is other.activities and one.records == other.records else None
     if shared is not None and one.serializer is not other.serializer:
         raise FeedConflict(
-            f"{classes} share the activity namespace {one.records!r} on storage {shared.name!r}, but keep"
-            f" other activities in it ({_kept(one)} and {_kept(other)}): set activity_namespace = '...' on one of them"
+            f"{classes} share the activity namespace {one.records!r} on storage {shared.name!r}, but keep other"
+            f" activities in it ({_kept(one, other)}): {_forgotten(one, other)}set activity_namespace = '...' on one of them"
         )
     for feed, records in ((one, other), (other, one)):
         if (
@@ -268,5 +285,19 @@ def path_of(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _kept(binding: Binding) -> str:
-    return f"{binding.feed_class.activity_class.__name__} by {type(binding.serializer).__name__}"
+def _kept(one: Binding, other: Binding) -> str:
+    """What each keeps, and how where that differs."""
+    by = type(one.serializer) is not type(other.serializer)
+    return " and ".join(
+        f"{binding.feed_class.activity_class.__name__}{f' by {type(binding.serializer).__name__}' if by else ''}"
+        for binding in (one, other)
+    )
+
+
+def _forgotten(one: Binding, other: Binding) -> str:
+    """What to do first: that a feed class has the default class of activities is mostly an oversight."""
+    for plain, own in ((one, other), (other, one)):
+        kept = own.feed_class.activity_class
+        if plain.feed_class.activity_class is Activity and kept is not Activity:
+            return f"set activity_class = {kept.__name__} on {plain.feed_class.__name__}, or "
+    return ""

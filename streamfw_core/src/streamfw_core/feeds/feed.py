@@ -38,14 +38,14 @@ class Feed:
 
     feed = PinFeed(13)
     feed.add(activity)
-    feed[:25]
+    feed[:25]  # -> [Activity(...)]
     ```
 
     Class attributes; the settings may override `max_length`, `timeline`, `activities` and `serializer` under `feeds.<name>`:
 
     - `name`: the feed's name in settings and messages; by default the class name without `Feed`, in snake case.
     - `key_format`: the key of a feed, with one `%(user_id)s`; by default `feed:<name>:%(user_id)s`.
-    - `max_length`: how many activities a feed shows, the newest ones.
+    - `max_length`: how many activities a feed shows, the newest ones; a feed object has the number that is in force.
     - `timeline`: the name of the storage of the timelines; None: the default storage.
     - `activities`: the name of the storage of the activities, which timelines then only refer to;
       left out: the timeline's; None: timelines keep the activities themselves.
@@ -54,13 +54,14 @@ class Feed:
     - `serializer`: the name of the serializer backend.
     - `columns`: names and types of columns that a storage with a schema keeps beside each activity, for queries of your own;
       see `columns_of`.
+    - `kind`: `"flat"`, `"aggregated"` or `"notification"`, as the class that is subclassed has it.
 
     A feed object is immutable: `filter` and `order_by` return new ones.
     """
 
     name: ClassVar[str] = "feed"
     key_format: ClassVar[str] = "feed:%(user_id)s"
-    max_length: ClassVar[int] = 100
+    max_length: int = 100
     timeline: ClassVar[str | None] = None
     activities: ClassVar[str | None] = SAME_AS_TIMELINE
     activity_namespace: ClassVar[str] = "activities"
@@ -89,6 +90,7 @@ class Feed:
         self._owner = encode_owner(user_id)
         self._streams = _default_unless(streams)
         self._binding = self._streams.bind(type(self))
+        self.max_length = self._binding.spec.keep  # what the settings say wins over the class
         self._selection = Selection()
         self._skip_broken = False
 

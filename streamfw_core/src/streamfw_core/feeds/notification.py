@@ -23,8 +23,9 @@ class NotificationFeed(AggregatedFeed):
     ```python
     feed = NotificationFeed(13)
     feed.add(activity)
-    feed.count_unseen()             # 1
+    feed.count_unseen()  # -> 1
     feed.mark_all(seen=True)
+    feed.count_unseen()  # -> 0
     ```
 
     A mark covers what had arrived when it was made:

@@ -33,7 +33,11 @@ NOTHING = _Nothing()
 
 
 class Metrics:
-    """What is counted, timed and traced; each method does nothing here."""
+    """What is counted, timed and traced; each method does nothing here.
+
+    :param name: the backend's name, for messages.
+    :param options: as the settings have them.
+    """
 
     def __init__(self, name: str = "none", options: Mapping[str, object] | None = None) -> None:
         self.name = name

@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 PROJECT = "streamfw"
+"""The group of entry points, and the name of the project to pluggy."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

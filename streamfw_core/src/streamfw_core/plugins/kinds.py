@@ -12,7 +12,7 @@ __all__ = ["Backend", "Kind", "PluginInfo", "PluginStatus", "check_registration"
 
 
 class Kind(StrEnum):
-    """What a backend is an implementation of."""
+    """What a backend is an implementation of: `STORAGE`, `SERIALIZER`, `AGGREGATOR`, `METRICS` or `TASK_QUEUE`."""
 
     STORAGE = "storage"
     SERIALIZER = "serializer"
@@ -42,7 +42,16 @@ _PLURALS: Final = {"metrics": "metrics"}
 
 @attrs.frozen
 class Backend:
-    """One backend that a plugin offers. Its code is imported when it is first used."""
+    """One backend that a plugin offers. Its code is imported when it is first used.
+
+    :param kind: what it is an implementation of.
+    :param name: what the settings call it.
+    :param target: `"module:attribute"`, its factory.
+    :param plugin: the name of the entry point that offers it.
+    :param distribution: what is installed, and in which `version`.
+    :param summary: what it is, in a few words for people.
+    :param schemes: of the URLs that mean it.
+    """
 
     kind: Kind
     name: str
@@ -60,7 +69,7 @@ class Backend:
 
 
 class PluginStatus(StrEnum):
-    """What became of a plugin that was found."""
+    """What became of a plugin that was found: `PENDING` (not looked at yet), `LOADED`, `DISABLED` or `BROKEN`."""
 
     PENDING = "pending"
     LOADED = "loaded"
@@ -70,7 +79,16 @@ class PluginStatus(StrEnum):
 
 @attrs.frozen
 class PluginInfo:
-    """One plugin that was found, whatever became of it. `reason` says why it is disabled or broken."""
+    """One plugin that was found, whatever became of it.
+
+    :param name: that of its entry point.
+    :param distribution: what is installed, and in which `version`.
+    :param target: what the entry point names: the module of its hooks.
+    :param status: what became of it.
+    :param reason: why it is disabled or broken.
+    :param backends: what it offers.
+    :param hooks: the names of the hooks that it implements.
+    """
 
     name: str
     distribution: str

@@ -20,7 +20,7 @@ __all__ = ["DeadLetter", "DeadLetterQueue", "FanoutPriority", "Handler", "OnDead
 
 
 class FanoutPriority(StrEnum):
-    """Which queue the fan-out to some followers goes to: HIGH is served first, and LOW never delays it."""
+    """Which queue the fan-out to some followers goes to: `HIGH` is served first, then `NORMAL`, and `LOW` never delays them."""
 
     HIGH = "high"
     NORMAL = "normal"
@@ -44,7 +44,7 @@ def untold(reason: str) -> None:
 
 @runtime_checkable
 class TaskQueue(Protocol):
-    """One configured task queue of an application."""
+    """One configured task queue of an application; `name` is its backend's in the settings."""
 
     name: str
     scope: Scope

@@ -6,7 +6,9 @@ from streamfw_core.queues import correlated, current_task
 with correlated(request.headers["X-Request-Id"]):  # where something is published
     manager.add_user_activity("ada", activity)
 
-current_task().correlation_id  # wherever the fan-out is executed: the same text
+
+def streamfw_feeds_updated(feed, owners):  # a hook, wherever the fan-out is executed
+    current_task().correlation_id  # the same text
 ```
 """
 
@@ -32,6 +34,7 @@ class Task:
     """A message that is being executed; what is not known is empty.
 
     :param id: what the queue calls it; retries of a message have the same where the queue can tell.
+    :param priority: the queue that it came by.
     :param attempt: from 1.
     :param correlation_id: the same for all that follows from one call of a manager.
     :param kind: `fanout`, `deliver`, `follow` or `unfollow`.

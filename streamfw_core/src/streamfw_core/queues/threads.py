@@ -26,6 +26,7 @@ from attrs import field, frozen
 from attrs.validators import ge, instance_of
 
 from streamfw_core.errors import FanoutFailed, QueueClosed
+from streamfw_core.messages import about
 from streamfw_core.queues.protocol import DeadLetter, FanoutPriority, Handler, OnDead, untold
 from streamfw_core.queues.retry import Backoff, MessageFailed, run
 from streamfw_core.queues.tasks import delivering
@@ -134,12 +135,12 @@ class ThreadsQueue:
             if not self._changed.wait_for(lambda: not self._running and not any(self._waiting.values()), timeout):
                 left = self._running + sum(map(len, self._waiting.values()))
                 raise TimeoutError(f"task queue {self.name!r}: {left} messages are not done after {timeout} s")
-            errors = [error for _, error in self._dead]
+            dead = [*self._dead]
             self._dead.clear()
-        if errors:
-            raise FanoutFailed(
-                f"task queue {self.name!r} gave up {len(errors)} messages, first: {errors[0]}", errors
-            ) from errors[0]
+        if dead:
+            errors = [error for _, error in dead]
+            many = "1 message" if len(dead) == 1 else f"{len(dead)} messages, first"
+            raise FanoutFailed(f"task queue {self.name!r} gave up {many}: {_told(dead[0][0])}", errors) from errors[0]
 
     def dead_letters(self, limit: int | None = None) -> list[DeadLetter]:
         """The messages given up since the last drain, oldest first; only the newest thousand are kept.
@@ -244,12 +245,18 @@ class ThreadsQueue:
             if isinstance(error, MessageFailed):
                 rest = error.rest
                 cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-            logger.error("task queue %r gave up a message: %s", self.name, cause)
             reason = f"{type(cause).__name__}: {cause}"
             letter = DeadLetter(id, rest, priority, reason, datetime.now(UTC), attempts)
+            logger.error("task queue %r gave up a message: %s", self.name, _told(letter))
             with self._changed:
                 self._dead.append((letter, cause))
             self._on_dead(reason)
+
+
+def _told(letter: DeadLetter) -> str:
+    """What was given up and why, for people."""
+    attempts = "1 attempt" if letter.attempts == 1 else f"{letter.attempts} attempts"
+    return f"{about(letter.message)}, after {attempts}: {letter.reason}"
 
 
 def _work(queue: ThreadsQueue, served: Sequence[FanoutPriority]) -> None:

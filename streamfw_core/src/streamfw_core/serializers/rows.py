@@ -71,6 +71,7 @@ class RowSerializer:
     """
 
     format: ClassVar[Format]
+    """How a row becomes bytes."""
 
     def __init__(self, activity_class: type[Activity] = Activity, options: Mapping[str, object] | None = None) -> None:
         _check_class(activity_class)

@@ -4,7 +4,7 @@
 from streamfw_core.settings import resolve
 
 settings = resolve({"storages": {"hot": "mydb://localhost/0"}, "feeds": {"user": {"timeline": "hot"}}})
-settings.feeds["user"].timeline  # "hot"
+settings.feeds["user"].timeline  # -> 'hot'
 ```
 """
 

@@ -33,7 +33,7 @@ _DEEPEST: Final = 40
 
 
 class Unset(Enum):
-    """The type of `UNSET`."""
+    """The type of `UNSET`, its only member."""
 
     UNSET = "unset"
 
@@ -141,7 +141,7 @@ def _frozen(value: Mapping[str, Any]) -> FrozenMapping[Any]:
 
 @attrs.frozen
 class StorageSettings:
-    """A named storage: which backend, with which options.
+    """A named storage: which `backend`, with which `options`; `name` is its own.
 
     For a storage that was given as a URL, `scheme` is the URL's scheme, and the options are `{"url": ...}`.
     """
@@ -156,9 +156,11 @@ class StorageSettings:
 class FeedSettings:
     """What the settings say of one feed; None and `UNSET` leave it to the feed class.
 
-    `timeline` and `activities` are names of storages.
+    `name` is the feed's; `timeline` and `activities` are names of storages.
     `activities` None means that the timeline keeps the activities itself.
+    `serializer` and `aggregator` are names of backends.
     `time_zone` is where an aggregator takes the day of an activity.
+    `max_length` is how many activities or groups the feed shows.
     """
 
     name: str
@@ -195,7 +197,7 @@ class FeedSettings:
 
 @attrs.frozen
 class QueueSettings:
-    """Which task queue executes the messages of a fan-out.
+    """Which task queue executes the messages of a fan-out: a `backend`, with its `options`.
 
     `outbox` is the storage where messages are kept until the queue has them; None: they are not.
     """
@@ -214,7 +216,7 @@ class QueueSettings:
 
 @attrs.frozen
 class MetricsSettings:
-    """Where metrics go."""
+    """Where metrics go: to a `backend`, with its `options`."""
 
     backend: str = attrs.field(metadata=_BACKEND)
     options: Mapping[str, object] = attrs.field(factory=_no_options, converter=_frozen, metadata=_OPTIONS)
@@ -224,6 +226,8 @@ class MetricsSettings:
 class Settings:
     """Everything that can be set, with the defaults filled in.
 
+    `storages`, `feeds` and `managers` map names to what the settings say of each: of a manager the path of its class.
+    `task_queue` is who executes a fan-out.
     `default_storage` is the storage of feeds that name none; None when there are several and none stands out.
     `metrics` has none or more: each is told.
     `tombstone_ttl` is how long a removal is remembered, in seconds.

@@ -45,7 +45,7 @@ def structure_options(cls: type[T], options: Mapping[str, object], path: str) ->
         url: str
         pool_size: int = 10
 
-    structure_options(MyOptions, {"url": "mydb://localhost"}, "storages.hot.options")
+    structure_options(MyOptions, {"url": "mydb://localhost"}, "storages.hot.options").pool_size  # -> 10
     ```
 
     :param cls: an attrs class, whose fields may be attrs classes in turn.

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from streamfw_core.clock import zone_of
 from streamfw_core.plugins.kinds import Kind, check_path, is_path
 from streamfw_core.plugins.known import (
     DEFAULT_METRICS,
@@ -197,9 +198,15 @@ class _Resolution:
         )
 
     def _time_zone(self, path: str, value: object) -> str | None:
-        if value is None or isinstance(value, str):
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            message = f"must be the name of a time zone, is {describe(value)}"
+        elif zone_of(value) is None:
+            message = "there is no such time zone"
+        else:
             return value
-        self._report.problem(path, f"must be the name of a time zone, is {describe(value)}", "such as Europe/Amsterdam")
+        self._report.problem(path, message, "such as Europe/Amsterdam")
         return None
 
     def _storage_reference(self, path: str, value: object) -> str | None:

@@ -25,14 +25,14 @@ from streamfw_core.keys import KeyFormat
 
 
 class Scope(StrEnum):
-    """Who sees what was written: this process only, or every process that uses the same server."""
+    """Who sees what was written: this process only (`PROCESS`), or every process that uses the same server (`SHARED`)."""
 
     PROCESS = "process"
     SHARED = "shared"
 
 
 class Survives(StrEnum):
-    """What an acknowledged write outlives."""
+    """What an acknowledged write outlives: nothing (`NONE`), a restart of the server (`RESTART`), or its loss (`FAILOVER`)."""
 
     NONE = "none"
     RESTART = "restart"
@@ -109,7 +109,7 @@ class FeedSpec:
 
 
 class Entry(NamedTuple):
-    """What a timeline holds of one activity.
+    """What a timeline holds of one activity: its `id`, and the `stamp` of the operation that put it there.
 
     `payload` is the serialized activity where the feed keeps it inline, else None.
     `group` and `actor` say what it counts for in a grouped feed; a flat entry has None.
@@ -134,7 +134,7 @@ class Removal(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A stored activity; payload None: it was removed at `stamp`."""
+    """A stored activity: `id` and bytes; `payload` None: it was removed at `stamp`."""
 
     id: int
     stamp: int
@@ -157,7 +157,7 @@ class Write(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a write really changed in one feed: ids that are new in it, and ids that are gone (cut ones not included)."""
+    """What a write really changed in one feed: ids that are new in it (`added`) and that are gone (`removed`; not cut ones)."""
 
     added: Sequence[int] = ()
     removed: Sequence[int] = ()
@@ -182,6 +182,10 @@ class Outcome:
 class Query(NamedTuple):
     """Which entries of one feed: those with `lower <= id <= upper`, in order, then `[start:stop]` of these.
 
+    :param owner: whose feed.
+    :param lower: the smallest id, and
+    :param upper: the largest.
+    :param start: how many are passed over.
     :param stop: exclusive; None: all.
     :param oldest_first: the order; newest first otherwise.
     :param hydrate: the namespace of the records to return with the entries; None: payloads are inline.
@@ -221,7 +225,7 @@ class Page(NamedTuple):
 
 
 class Stats(NamedTuple):
-    """Counts of one feed within the query's bounds: visible entries (or groups); in notification feeds unseen and unread."""
+    """Counts of one feed within the query's bounds: visible `entries` (or groups); of notifications `unseen` and `unread`."""
 
     entries: int
     unseen: int = 0
@@ -235,6 +239,8 @@ class Storage(Protocol):
     All methods may be called from several threads at once.
     A failure of the server is raised as `StorageError` with the driver's error as its cause;
     a failure that concerns single feeds of a `write` is reported in `Outcome.failures`.
+
+    `name` is its own in the settings; `capabilities` say what it can do.
     """
 
     name: str

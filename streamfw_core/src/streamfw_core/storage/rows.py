@@ -84,6 +84,7 @@ def entry_key(prefix: bytes, id: int) -> bytes:
 
 
 def head_key(prefix: bytes) -> bytes:
+    """The key of the head of the timeline whose keys begin with this."""
     return prefix + b"h"
 
 

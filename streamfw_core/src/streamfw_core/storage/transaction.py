@@ -17,14 +17,14 @@ class Torn(Exception):
 
 
 class Row(NamedTuple):
-    """A row of a partition."""
+    """A row of a partition: a `key` and a `value`."""
 
     key: bytes
     value: bytes
 
 
 class Swap(NamedTuple):
-    """One row of a commit: its value must be `old` and becomes `new`; None means that there is no such row.
+    """One row of a commit: the value at `key` must be `old` and becomes `new`; None means that there is no such row.
 
     The two are the same for a row that must only be as it was.
     """

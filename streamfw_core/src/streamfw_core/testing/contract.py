@@ -30,6 +30,7 @@ class Contract:
 
     deviations: Mapping[str, str] = {}
     contract_tests: ClassVar[Mapping[str, Callable[..., None]]] = {}
+    """The tests of the contract, by their names."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -13,3 +13,4 @@ EXAMPLES = settings(
     suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow],
     report_multiple_bugs=False,
 )
+"""How often and how the property tests of the kit run; a test of your own may ask for more examples."""

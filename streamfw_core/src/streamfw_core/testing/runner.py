@@ -20,6 +20,7 @@ class Result:
     """How one test ended.
 
     :param test: its name, with its parameters in brackets.
+    :param outcome: failed as declared is `"xfailed"`.
     :param error: why it failed (also where that was expected), or was skipped.
     """
 
@@ -29,6 +30,7 @@ class Result:
 
     @property
     def promises_broken(self) -> tuple[str, ...]:
+        """Such as `("C9",)`; empty where it passed, or failed otherwise."""
         return self.error.promises if isinstance(self.error, PromiseBroken) else ()
 
 

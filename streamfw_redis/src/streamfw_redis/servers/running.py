@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from redis.exceptions import NoScriptError, RedisError
 from streamfw_core.aio.bridge import give_way, pause
 
-from streamfw_redis.failures import at, code_of, may_pass, not_replicated
+from streamfw_redis.failures import at, code_of, may_pass, not_replicated, where_of
 from streamfw_redis.keys import Keys
 from streamfw_redis.options import Options
 from streamfw_redis.scripts import Call, command
@@ -96,7 +96,7 @@ class Servers(ABC):
     def _again(self, calls: Sequence[Call], values: list[Any], again: list[int], *, lost: bool) -> Replies:
         """Send again what failed and may pass: at once the first time and after redirections, else after a pause."""
         deadline = time.monotonic() + self.options.retry_for
-        seconds, at_once = FIRST_PAUSE, True
+        seconds, at_once, told = FIRST_PAUSE, True, False
         while again := [index for index in again if self._may_pass(values[index])]:
             failures = [values[index] for index in again]
             if at_once:
@@ -104,10 +104,13 @@ class Servers(ABC):
             else:
                 if time.monotonic() >= deadline:
                     break
+                at_once = all(code_of(failure) in REDIRECTS for failure in failures)
+                if not (at_once or told):
+                    self._warn(failures[0])
+                    told = True
                 logger.info("storage %r: %s; trying again in %.2f s", self.name, failures[0], seconds)
                 pause(seconds * random.uniform(0.5, 1))
                 seconds = min(seconds * 2, LONGEST_PAUSE)
-                at_once = all(code_of(failure) in REDIRECTS for failure in failures)
             self._learn_from(failures)
             replies, more = self._receive(self._send([calls[index] for index in again], failures))
             lost = lost or more
@@ -128,8 +131,20 @@ class Servers(ABC):
             except (RedisError, OSError) as error:
                 if not self._may_pass(error) or time.monotonic() >= deadline:
                     raise
+                if seconds == FIRST_PAUSE:
+                    self._warn(error)
             pause(seconds)
             seconds = min(seconds * 2, LONGEST_PAUSE)
+
+    def _warn(self, failure: BaseException) -> None:
+        """Say once for all tries why an answer takes its time."""
+        logger.warning(
+            "storage %r cannot use Redis at %s: %s; trying again for up to %g s",
+            self.name,
+            where_of(failure) or self.where,
+            str(failure).rstrip("."),
+            self.options.retry_for,
+        )
 
     def _send(self, calls: Iterable[Call], met: Iterable[Any]) -> _Sent:
         """Send calls, and read nothing.

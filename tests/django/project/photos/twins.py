@@ -27,6 +27,15 @@ class NamesakeFeed(Feed):
     key_format = "another-wall:%(user_id)s"
 
 
+class PlainFeed(Feed): ...
+
+
+class Undecided(Manager): ...
+
+
+undecided_manager = Undecided()
+
+
 class NoFollowers(Manager):
     feed_classes: ClassVar = {}
     user_feed_class = OwnFeed
@@ -41,6 +50,10 @@ class TwinManager(NoFollowers):
 
 class NamesakeManager(NoFollowers):
     feed_classes: ClassVar = {"wall": NamesakeFeed}
+
+
+class PlainManager(NoFollowers):
+    feed_classes: ClassVar = {"plain": PlainFeed}
 
 
 class ChunkManager(NoFollowers):

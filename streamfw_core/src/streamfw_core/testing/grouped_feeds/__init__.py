@@ -29,6 +29,7 @@ class AggregatedFeedContract(
     """
 
     base: ClassVar[type[AggregatedFeed]] = AggregatedFeed
+    """The feed that those of the tests are made of."""
 
 
 class NotificationFeedContract(
@@ -43,3 +44,4 @@ class NotificationFeedContract(
     """
 
     base: ClassVar[type[AggregatedFeed]] = NotificationFeed
+    """The feed that those of the tests are made of."""

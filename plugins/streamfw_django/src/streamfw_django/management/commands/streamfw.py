@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from streamfw_django.application import resolve_settings
+from streamfw_django.application import ProjectStreams, resolve_settings
 
 __all__ = ["Command"]
 
@@ -56,7 +56,7 @@ def _run(arguments: Sequence[str], name: str, again: Sequence[str]) -> int:
         from streamfw_core.cli.main import main
     except ModuleNotFoundError as error:
         raise CommandError(f'the command line needs {error.name}: pip install "streamfw-core[cli]"') from error
-    return main(arguments, Host(name, settings=resolve_settings, arguments=again))
+    return main(arguments, Host(name, settings=resolve_settings, streams=ProjectStreams, arguments=again))
 
 
 def _started_by(argv: Sequence[str]) -> list[str]:
