@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import importlib
 import re
+from typing import Any
 
 import pytest
 
 from tests.docs.pages import DOCS, ROOT
 
 MEASURED = {
+    "../README.md": [
+        (r"^\| deliveries on Redis, .*? \| ([\d,]+) \|", "redis_fanout", "fan-out to", "through the manager"),
+        (r"^\| deliveries through Celery .*? \| ([\d,]+) \|", "celery_fanout_rabbitmq", "10 activities", "the manager"),
+        (r"^\| `feed\[:25\]` on Redis, .*? \| ([\d,]+) \|", "redis_reads", "a page of 25", "feed[:25]"),
+        (r"^\| adds to aggregated .*? \| ([\d,]+) \|", "redis_groups", "adds to 1,000", "storage.write"),
+        (r"^\| deliveries on Cassandra, .*? \| ([\d,]+) \|", "cassandra_fanout", "fan-out to", "through the manager"),
+        (r"takes ([\d.]+) bytes", "redis_fanout", "memory of a feed of 100", "streamfw"),
+        (r"Stream-Framework it takes ([\d.]+)\.$", "redis_fanout", "memory of a feed of 100", "the old layout"),
+    ],
     "choosing-a-storage.md": [
         (r"^\| deliveries, .*? \| ([\d,]+) \|", "redis_fanout", "fan-out to", "through the manager"),
         (r"^\| deliveries, .*? ([\d,]+) \|$", "cassandra_fanout", "fan-out to", "through the manager"),
@@ -34,6 +44,26 @@ MEASURED = {
 }
 
 
+RATIOS = {
+    r"([\d.]+) times a redis-py pipeline": ("redis_fanout", "fan-out to", "through the manager", "pipeline"),
+    r"([\d.]+) of a script packed by hand, \d": ("redis_fanout", "fan-out to", "through the manager", "packed by hand"),
+    r", (\d+) times Stream-Framework \|\n\| deliveries": ("redis_fanout", "fan-out to", "streamfw, through", "1.4"),
+    r"([\d.]+) of bare tasks": ("celery_fanout_rabbitmq", "10 activities", "streamfw, through", "packed by hand"),
+    r"([\d.]+) of redis-py asking": ("redis_reads", "a page of 25", "feed[:25]", "EVALSHA"),
+    r", (\d+) times Stream-Framework \|\n\| adds": ("redis_reads", "a page of 25", "feed[:25]", "1.4"),
+    r"([\d.]+) of a script packed by hand \|": ("redis_groups", "adds to 1,000", "storage.write", "packed by hand"),
+    r"([\d.]+) of unlogged batches": ("cassandra_fanout", "fan-out to", "through the manager", "unlogged"),
+    r"([\d.]+) times `execute": ("cassandra_fanout", "fan-out to", "through the manager", "execute_concurrent"),
+}
+"""In the README, of the first figure to the second."""
+
+
+def tables_of(file: str, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    found: list[Any] = importlib.import_module("charts").read_json(ROOT / f"benchmarks/results/{file}.json")[1]
+    return found
+
+
 @pytest.mark.parametrize(
     ("page", "words", "file", "table", "figure"),
     [(page, *measured) for page, several in MEASURED.items() for measured in several],
@@ -43,7 +73,17 @@ def test_a_figure_that_a_page_repeats_is_the_measured_one(
 ) -> None:
     [shown] = re.findall(words, (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE)
 
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    _, tables = importlib.import_module("charts").read_json(ROOT / f"benchmarks/results/{file}.json")
-    [found] = [one for each in tables if table in each.title for one in each.figures if figure in one.name]
+    tables = [each for each in tables_of(file, monkeypatch) if table in each.title]
+    [found] = [one for each in tables for one in each.figures if figure in one.name]
     assert float(shown.replace(",", "")) == pytest.approx(found.median, rel=0.01)
+
+
+@pytest.mark.parametrize("words", RATIOS)
+def test_a_ratio_in_the_readme_is_the_measured_one(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, table, figure, other = RATIOS[words]
+    [shown] = re.findall(words, (ROOT / "README.md").read_text(encoding="utf-8"))
+
+    [found] = [each for each in tables_of(file, monkeypatch) if each.title.startswith(table)]
+    [mine], [its] = ([one for one in found.figures if name in one.name] for name in (figure, other))
+    digits = len(shown.partition(".")[2])
+    assert float(shown) == pytest.approx(round(mine.ratio(its), digits))
