@@ -87,6 +87,9 @@ class Looking(IsolatedFeeds, TestCase):
         assert "This field is required" in self.look("wall", "")
         assert "is not a page cursor" not in self.look("wall", 1, after="garbage")
 
+    def test_an_owner_whom_nobody_knows_is_asked_after(self) -> None:
+        assert "Nothing is in it; is the id that of a user?" in self.look("wall", "nobody")
+
     def test_it_changes_nothing(self) -> None:
         assert self.client.post(PAGE, {"feed": "wall", "owner": "1"}).status_code == 403
         for address in ("add/", "1/change/", "1/delete/"):
