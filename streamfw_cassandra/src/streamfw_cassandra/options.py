@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 from attrs.validators import and_, ge, gt, le, lt, optional
 from streamfw_core.errors import Problem, SettingsError, given
-from streamfw_core.settings import structure_options
+from streamfw_core.settings import options_in_query, structure_options
 
 __all__ = ["NAME", "Consistency", "Options", "parse"]
 
@@ -114,6 +114,8 @@ def parse(name: str, options: Mapping[str, object]) -> Options:
     except ValueError as error:
         hint = "such as 'cassandra://10.0.0.1,10.0.0.2:9042/feeds'"
         raise SettingsError([Problem(f"{path}.url", f"cannot be read: {error}", hint)]) from None
+    if url is not None:
+        said |= options_in_query(Options, str(url), path)
     parsed = structure_options(Options, said | _renamed(rest, path), path)
     problems = [*_problems(parsed, path)]
     if problems:
@@ -201,13 +203,9 @@ def _replication_problems(replication: int | Mapping[str, int] | None, path: str
 
 # --- URLs --------------------------------------------------------------------------------------------------------
 
-_TEXTS = {"read_consistency", "write_consistency", "username", "password", "local_dc", "tls_ca"}
-_SECONDS = {"timeout", "connect_timeout", "retry_for", "tombstone_ttl", "speculative_delay"}
-_NUMBERS = {"replication", "requests", "batch_rows", "batch_bytes", "slack"}
-
 
 def _of_url(url: object) -> dict[str, object]:
-    """The options that a URL means; its query may have those that are numbers or texts.
+    """The options that a URL means, without those in its query.
 
     :raises ValueError: it cannot be read. The words show no part of it that may be a password.
     """
@@ -230,8 +228,6 @@ def _of_url(url: object) -> dict[str, object]:
     keyspace = parts.path.strip("/")
     if keyspace:
         said["keyspace"] = unquote(keyspace)
-    for key, text in parse_qsl(parts.query, keep_blank_values=True):
-        said[key] = _value(key, text)
     return said
 
 
@@ -251,24 +247,6 @@ def _nodes(text: str) -> dict[str, object]:
     if ports:
         said["port"] = _whole("the port", ports.pop())
     return said
-
-
-def _value(key: str, text: str) -> object:
-    if key in _TEXTS:
-        return text
-    if key == "tls":
-        if text not in {"true", "false"}:
-            raise ValueError(f"tls must be true or false, is {text!r}")
-        return text == "true"
-    if key in _NUMBERS:
-        return _whole(key, text)
-    if key in _SECONDS:
-        try:
-            return float(text)
-        except ValueError:
-            raise ValueError(f"{key} must be a number of seconds, is {text!r}") from None
-    known = ", ".join(sorted({"tls", *_TEXTS, *_NUMBERS, *_SECONDS}))
-    raise ValueError(f"its query has {key!r}, and may have {known}; for others give a mapping of options")
 
 
 def _whole(key: str, text: str) -> int:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from attrs import field, frozen
 from attrs.validators import and_, ge, gt, le, lt, optional
 from streamfw_core.errors import Problem, SettingsError
-from streamfw_core.settings import structure_options
+from streamfw_core.settings import options_in_query, structure_options
 
-from streamfw_redis.urls import NODE, read_url
+from streamfw_redis.urls import ELSEWHERE, NODE, read_url
 
 __all__ = ["Mode", "Options", "address", "parse"]
 
@@ -89,6 +89,8 @@ def parse(name: str, options: Mapping[str, object]) -> Options:
     except ValueError as error:
         hint = "such as 'redis://localhost:6379/0' or 'redis+cluster://10.0.0.1:6379,10.0.0.2:6379'"
         raise SettingsError([Problem(f"{path}.url", f"cannot be read: {error}", hint)]) from None
+    if url is not None:
+        said |= options_in_query(Options, str(url), path, without=ELSEWHERE)
     parsed = structure_options(Options, said | rest, path)
     problems = [*_problems(parsed, path)]
     if problems:

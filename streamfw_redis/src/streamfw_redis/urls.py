@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from streamfw_core.errors import given
 
-__all__ = ["NODE", "read_url"]
+__all__ = ["ELSEWHERE", "NODE", "read_url"]
 
 NODE = re.compile(r"(?:[^:\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 """A host, or an IPv6 address in brackets, and a port."""
 
 SCHEMES = "redis://, rediss://, redis+unix://, redis+sentinel:// or redis+cluster://"
-NUMBERS = {"db", "port", "buckets", "wait_replicas"}
-SECONDS = {"tombstone_ttl", "timeout", "connect_timeout", "retry_for"}
-TEXTS = {"prefix", "username", "password", "sentinel_username", "sentinel_password", "service"}
+ELSEWHERE = {"host", "mode", "tls", "unix_socket"}
+"""Options that no query has, as the scheme and the address say them."""
 
 
 def read_url(url: object) -> dict[str, object]:
-    """The options that a URL means; its query may have those that are numbers or texts.
+    """The options that a URL means, without those in its query.
 
     :raises ValueError: it cannot be read. The words show no part of it that may be a password.
     """
@@ -39,7 +38,7 @@ def read_url(url: object) -> dict[str, object]:
         said |= _nodes(parts, kind, servers)
     else:
         said |= {"host": parts.hostname or "localhost", "port": _port(parts), **_database(parts.path.strip("/"))}
-    return said | _query(parts)
+    return said
 
 
 def _split(url: object) -> SplitResult:
@@ -85,29 +84,7 @@ def _database(text: str) -> dict[str, object]:
     return {"db": _number("the database", text)} if text else {}
 
 
-def _query(parts: SplitResult) -> dict[str, object]:
-    said: dict[str, object] = {}
-    for key, text in parse_qsl(parts.query, keep_blank_values=True):
-        if key in NUMBERS:
-            said[key] = _number(key, text)
-        elif key in SECONDS:
-            said[key] = _seconds(key, text)
-        elif key in TEXTS:
-            said[key] = text
-        else:
-            known = ", ".join(sorted({*NUMBERS, *SECONDS, *TEXTS}))
-            raise ValueError(f"its query has {key!r}, and may have {known}; for others give a mapping of options")
-    return said
-
-
 def _number(key: str, text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"{key} must be a whole number, is {text!r}")
     return int(text)
-
-
-def _seconds(key: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{key} must be a number of seconds, is {text!r}") from None

@@ -7,11 +7,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from attrs import field, frozen
 from attrs.validators import gt, min_len
-from streamfw_core.settings import structure_options
+from streamfw_core.settings import options_in_query, structure_options
 from streamfw_core.storage import Capabilities, Scope, Survives
 from streamfw_core.storage.starter import StarterStorage, Swap
 
@@ -100,8 +100,9 @@ class SqliteStorage(StarterStorage):
 
 def create(name: str, options: Mapping[str, object]) -> SqliteStorage:
     """The backend's factory. A URL is `sqlite-example:///absolute/path.db` or `sqlite-example://relative/path.db`."""
-    given = dict(options)
+    given, path = dict(options), f"storages.{name}.options"
     if isinstance(url := given.pop("url", None), str):
         parts = urlsplit(url)
-        given |= {"path": unquote(parts.netloc + parts.path), **dict(parse_qsl(parts.query))}
-    return SqliteStorage(name, structure_options(Options, given, f"storages.{name}.options"))
+        said = options_in_query(Options, url, path, without={"path"})
+        given = {"path": unquote(parts.netloc + parts.path), **said, **given}
+    return SqliteStorage(name, structure_options(Options, given, path))

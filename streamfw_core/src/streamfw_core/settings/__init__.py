@@ -21,6 +21,7 @@ from streamfw_core.settings.model import (
 )
 from streamfw_core.settings.options import structure_options
 from streamfw_core.settings.resolver import resolve
+from streamfw_core.settings.url_query import options_in_query
 
 __all__ = [
     "UNSET",
@@ -30,6 +31,7 @@ __all__ = [
     "Settings",
     "StorageSettings",
     "Unset",
+    "options_in_query",
     "resolve",
     "structure_options",
 ]
