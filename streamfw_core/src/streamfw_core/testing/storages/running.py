@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import threading
+import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.process import BaseProcess
 from typing import cast
 
 import pytest
@@ -18,7 +21,7 @@ from streamfw_core.storage.protocol import Query, Record, Removal, SchemaStorage
 from streamfw_core.testing.promises import check, promise, same
 from streamfw_core.testing.storages.case import MILLISECOND, StorageCase, tied
 
-__all__ = ["PROCESSES", "THREADS", "RunningContract", "in_processes", "only_if_shared", "refused"]
+__all__ = ["PROCESSES", "THREADS", "RunningContract", "in_processes", "none_failed", "only_if_shared", "refused"]
 
 THREADS = 8
 PROCESSES = 8
@@ -78,8 +81,7 @@ class RunningContract(StorageCase):
                 storage.write(spec, [Write(["all"], puts=[self.entry(id)])])
             storage.close()
 
-        codes = in_processes(work, PROCESSES)
-        same(codes, [0] * PROCESSES, "C8", "exit codes of processes that write")
+        none_failed(in_processes(work, PROCESSES), "C8", "processes that write")
         same(self.ids(spec, "all"), ids[::-1], "C8", f"one feed written by {PROCESSES} processes")
 
     @promise("C27")
@@ -92,7 +94,6 @@ class RunningContract(StorageCase):
         def work(number: int) -> None:
             for _ in range(20):
                 storage.write(spec, [Write(["a"], puts=[self.entry(ids[number + 1])])])
-                # Tells the parent through the exit code.
                 check(ids[0] in self.ids(spec, "a"), "C27", "a child reads something else than its parent wrote")
 
         def meanwhile() -> None:
@@ -104,8 +105,8 @@ class RunningContract(StorageCase):
                     "the parent reads something else while its children use the storage",
                 )
 
-        codes = in_processes(work, PROCESSES, meanwhile)
-        same(codes, [0] * PROCESSES, "C27", "exit codes of children that use a storage opened before the fork")
+        failures = in_processes(work, PROCESSES, meanwhile)
+        none_failed(failures, "C27", "children that use a storage opened before the fork")
         same(self.ids(spec, "a"), ids[::-1], "C27", "a feed written by a parent and its children")
 
     @promise("C27")
@@ -217,22 +218,53 @@ def refused(call: Callable[[], object], words: str) -> None:
     check(False, "C8", f"{words}: it must raise Unsupported, and was accepted silently")
 
 
-def in_processes(
-    work: Callable[[int], None], number: int, meanwhile: Callable[[], None] | None = None
-) -> list[int | None]:
-    """Run in forked processes; their exit codes."""
+def in_processes(work: Callable[[int], None], number: int, meanwhile: Callable[[], None] | None = None) -> list[str]:
+    """Run in forked processes; what went wrong in those that failed, the first error first.
+
+    Of that one alone the traceback is printed: those of eight at once nobody can read.
+    """
     context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=work, args=(index,)) for index in range(number)]
+    errors, lock = context.SimpleQueue(), context.Lock()
+
+    def child(index: int) -> None:
+        try:
+            work(index)
+        except Exception as error:  # noqa: BLE001 - told to the parent
+            with lock:
+                if errors.empty():
+                    traceback.print_exc()
+                errors.put((index, repr(error)[:1000]))
+            sys.exit(1)
+
+    processes = [context.Process(target=child, args=(index,)) for index in range(number)]
     with warnings.catch_warnings():
         # Forking beside threads is what web servers do, and what is tested here.
         warnings.simplefilter("ignore", DeprecationWarning)
         for process in processes:
             process.start()
-    if meanwhile is not None:
-        meanwhile()
-    for process in processes:
-        process.join(60)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-    return [process.exitcode for process in processes]
+    try:
+        if meanwhile is not None:
+            meanwhile()
+    finally:
+        codes = [_exit_code(process) for process in processes]
+    failures: dict[int, str] = {}
+    while not errors.empty():
+        index, said = errors.get()
+        failures[index] = said
+    codes_only = [f"exit code {code}" for index, code in enumerate(codes) if code and index not in failures]
+    return [*failures.values(), *codes_only]
+
+
+def _exit_code(process: BaseProcess) -> int | None:
+    """Of a process that has ended, or is killed after a minute."""
+    process.join(60)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    return process.exitcode
+
+
+def none_failed(failures: Sequence[str], name: str, words: str) -> None:
+    """Raise `PromiseBroken` with the first of the failures that `in_processes` returned."""
+    if failures:
+        check(False, name, f"{len(failures)} of {PROCESSES} {words} failed, the first with {failures[0]}")
