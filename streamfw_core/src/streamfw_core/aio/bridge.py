@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from inspect import iscoroutine
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from streamfw_core.aio.turns import Turns
 from streamfw_core.errors import Unsupported
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["give_way", "in_aio", "in_thread", "pause", "run", "wait"]
+__all__ = ["begun", "give_way", "in_aio", "in_thread", "pause", "run", "take_turns", "wait"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +32,23 @@ async def run(call: Callable[[], T]) -> T:
 
     :raises Unsupported: greenlet is not installed.
     """
-    found: T = await _load().run(call)
+    turns = take_turns()
+    await turns.begin()
+    return await begun(call, turns)
+
+
+def take_turns() -> Turns:
+    """Of the running loop.
+
+    :raises Unsupported: greenlet is not installed.
+    """
+    _load()
+    return Turns.of_running_loop()
+
+
+def begun(call: Callable[[], T], turns: Turns) -> Coroutine[Any, Any, T]:
+    """`run` for who has awaited `turns.begin()`; it ends the call."""
+    found: Coroutine[Any, Any, T] = _load().run(call, turns)
     return found
 
 

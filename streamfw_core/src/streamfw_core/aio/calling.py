@@ -27,8 +27,11 @@ class Awaited:
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Await sync code of your own that uses what this belongs to, such as a method that your class adds."""
-        made = partial(call, *args, **kwargs)
-        return await (bridge.run(made) if self._waits(args) else asyncio.to_thread(made))
+        if not self._waits(args):
+            return await asyncio.to_thread(call, *args, **kwargs)
+        turns = bridge.take_turns()
+        await turns.begin()  # with as little as possible done, which a thousand tasks may do at the same time
+        return await bridge.begun(partial(call, *args, **kwargs), turns)
 
     def _waits(self, args: tuple[Any, ...]) -> bool:
         """Whether all storages that a call uses can wait on an event loop."""

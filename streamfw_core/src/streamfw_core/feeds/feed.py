@@ -12,7 +12,7 @@ from streamfw_core.clock import next_stamp
 from streamfw_core.errors import ArgumentError, NotInFeed, SliceError, given, shown
 from streamfw_core.feeds.binding import Binding, activity_id_of, not_found
 from streamfw_core.feeds.page import FeedPage, read_page
-from streamfw_core.feeds.selection import Selection
+from streamfw_core.feeds.selection import WHOLE, Selection
 from streamfw_core.ids import Id, encode_owner
 from streamfw_core.storage.protocol import Query, Write
 
@@ -91,7 +91,7 @@ class Feed:
         self._streams = _default_unless(streams)
         self._binding = self._streams.bind(type(self))
         self.max_length = self._binding.spec.keep  # what the settings say wins over the class
-        self._selection = Selection()
+        self._selection = WHOLE
         self._skip_broken = False
 
     @classmethod

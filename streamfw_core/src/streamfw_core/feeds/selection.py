@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from streamfw_core.errors import FilterError, OrderingError, given, shown
 from streamfw_core.ids import MAX_ID
 
-__all__ = ["Selection"]
+__all__ = ["WHOLE", "Selection"]
 
 _OFFSETS = {"gt": 1, "gte": 0, "lt": -1, "lte": 0}
 _FIELDS = ", ".join(f"activity_id__{operator}" for operator in _OFFSETS)
@@ -49,6 +49,9 @@ class Selection(NamedTuple):
                 f"feeds are ordered by 'activity_id' (oldest first) or '-activity_id' (newest first), got {got}"
             )
         return self._replace(oldest_first=orderings[0] == "activity_id")
+
+
+WHOLE: Final = Selection()
 
 
 def _bound(name: str, value: Any) -> int:
