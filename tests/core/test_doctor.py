@@ -120,7 +120,10 @@ class TestBackends:
         assert any(one.startswith("canary of manager 'home', canary: it arrived") for one in good)
 
     def test_one_that_does_not_answer_is_a_failure(self) -> None:
-        assert said(diagnose(settings(down=True))) == ["storage 'default', reachable: the plug is out"]
+        findings = [*diagnose(settings(down=True))]
+        assert said(findings) == ["storage 'default', reachable: the plug is out"]
+        [failed] = [finding for finding in findings if finding.level is Level.FAILURE]
+        assert failed.hint == "`streamfw settings` shows its options"
 
     def test_one_that_raises_in_the_middle_has_said_what_came_before_and_hides_nothing(self) -> None:
         findings = [*diagnose(settings("TalkingStorage", url="here", api_token="swordfish"))]

@@ -227,5 +227,19 @@ def test_a_setting_that_is_nearly_ours_is_noted() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "name", ["STREAMFW_STORAGES__DEFAULT", "STREAMFW_TASK_QUEUE", "STREAMFW_SETTINGS_MODULE", "streamfw_storages"]
+)
+def test_a_variable_that_looks_like_a_setting_is_noted(name: str) -> None:
+    notes = resolve(environ={name: "redis://:swordfish@h"}).notes
+    said = "is not read; settings are in a module, and STREAMFW_SETTINGS=module:attribute names it."
+    assert notes == (f"the variable {name} {said}",)
+
+
+@pytest.mark.parametrize("name", ["STREAMFW_ONLY_PLUGINS", "STREAMFW_TRACEBACK", "STREAMFW_FEEDSTORE", "STORAGES"])
+def test_other_variables_are_left_alone(name: str) -> None:
+    assert resolve(environ={name: "x"}).notes == ()
+
+
 def test_settings_of_the_wrong_type_inside_of_a_configuration() -> None:
     assert problem({"STREAMFW": ["x"]}).startswith("STREAMFW: must be a mapping, is a list")

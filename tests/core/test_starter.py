@@ -301,6 +301,34 @@ def test_a_feed_whose_length_was_lowered_shows_the_newest_and_is_cut_in_steps(st
     assert len(storage.partitions[long.namespace]) == 11
 
 
+@pytest.mark.parametrize(
+    ("owner", "longest"), [("a", 20), ("x" * 64, 83), ("é" * 32, 83), ("x" * 65, 51), ("x" * 5000, 51)]
+)
+def test_keys_are_no_longer_than_the_page_says(owner: str, longest: int) -> None:
+    asked: set[bytes] = set()
+
+    class Measured(SortedRows):
+        def scan(
+            self, partition: str, first: bytes, last: bytes, *, limit: int | None, backwards: bool
+        ) -> Iterable[tuple[bytes, bytes]]:
+            asked.update({first, last})
+            return super().scan(partition, first, last, limit=limit, backwards=backwards)
+
+        def commit(self, partition: str, swaps: Sequence[Swap]) -> bool:
+            asked.update(swap.key for swap in swaps)
+            return super().commit(partition, swaps)
+
+    storage = Measured()
+    for stamp in (1, 2):
+        storage.store(ROOMY.namespace, [Record(5, stamp, b"x"), Record(6, stamp, None)])
+        storage.write(ROOMY, [Write([owner], [Entry(MAX_ID, stamp, b"x"), Entry(7, stamp, b"x")], [Removal(7, stamp)])])
+        storage.remember(ROOMY, removes=[Removal(8, stamp)])
+        storage.read(ROOMY, [Query(owner)])
+        storage.clear(ROOMY, [owner], keep=1, stamp=stamp)
+        storage.flush(ROOMY.namespace)
+    assert max(map(len, asked)) == longest
+
+
 def test_a_hundred_feeds_are_one_commit(storage: SortedRows) -> None:
     storage.write(INLINE, [Write([str(number) for number in range(250)], puts=[Entry(7, 1, b"x")])])
     assert storage.commits == 3

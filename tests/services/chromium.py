@@ -18,7 +18,7 @@ VARIABLE = "STREAMFW_CHROMIUM"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 # Pages look the same on every machine with the same fonts.
-_ARGUMENTS = ["--font-render-hinting=none", "--disable-lcd-text", "--force-color-profile=srgb", "--hide-scrollbars"]
+_ARGUMENTS = ["--font-render-hinting=none", "--disable-lcd-text", "--force-color-profile=srgb", "--disable-gpu"]
 
 
 def find_chromium() -> Path | None:

@@ -38,7 +38,7 @@ def guarded(where: str, check: Callable[[], Iterable[Finding]], what: str = REAC
     try:
         yield from check()
     except Exception as error:  # noqa: BLE001 - one check that fails must not hide the others
-        yield from problems_of(error, where, what, "see what it says")
+        yield from problems_of(error, where, what, "`streamfw settings` shows its options")
 
 
 def examine_queue_made(streams: Streams) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ from streamfw_core.settings.model import (
 )
 from streamfw_core.settings.report import Report, describe, quote_name
 from streamfw_core.settings.schema import keys_of
-from streamfw_core.settings.sources import KEYS, NAME, find_source
+from streamfw_core.settings.sources import KEYS, NAME, find_source, unread_variables
 
 __all__ = ["resolve"]
 
@@ -71,8 +71,9 @@ def resolve(source: object = None, *, environ: Mapping[str, str] | None = None) 
     """
     if isinstance(source, Settings):
         return source
-    found = find_source(source, os.environ if environ is None else environ)
-    notes = list(found.notes)
+    environ = os.environ if environ is None else environ
+    found = find_source(source, environ)
+    notes = [*found.notes, *unread_variables(environ)]
     if found.settings is not None:
         notes += [f"{name} is ignored, because {NAME} is set." for name in found.old]
         return _Resolution(Report(found.origin, {}), found.settings).result(notes)

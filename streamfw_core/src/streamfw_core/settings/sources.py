@@ -23,7 +23,7 @@ from streamfw_core.settings.model import Settings
 from streamfw_core.settings.report import describe
 from streamfw_core.settings.schema import keys_of
 
-__all__ = ["DJANGO_ORIGIN", "KEYS", "NAME", "VARIABLE", "Source", "find_source"]
+__all__ = ["DJANGO_ORIGIN", "KEYS", "NAME", "VARIABLE", "Source", "find_source", "unread_variables"]
 
 NAME: Final = "STREAMFW"
 """What the settings are called inside of a larger configuration."""
@@ -170,6 +170,16 @@ def _misspelt(names: Iterable[str]) -> tuple[str, ...]:
         if meant is not None:
             notes.append(f"{name} is not a setting that is known; did you mean {meant}?")
     return tuple(notes)
+
+
+def unread_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Notes on variables of the environment that look like settings, such as `STREAMFW_STORAGES__DEFAULT`: none is read."""
+    looks = re.compile(rf"{VARIABLE}.+|{NAME}_({'|'.join(KEYS)})(_.*)?", re.IGNORECASE)
+    return tuple(
+        f"the variable {name} is not read; settings are in a module, and {VARIABLE}=module:attribute names it."
+        for name in sorted(environ)
+        if looks.fullmatch(name)
+    )
 
 
 def _error(path: str, message: str, hint: str) -> SettingsError:

@@ -13,7 +13,8 @@ A namespace is one partition. Its keys, in order:
 
 Ids are 16 bytes big-endian, so that their order is the order of the keys.
 The head comes right after the entries, so that nothing lies between it and the newest.
-Keys have at most 64 bytes more than a short owner; a long one is replaced by its digest.
+A key of a timeline has 19 bytes more than the owner, of which 64 are kept as they are; a longer one is replaced by its digest.
+So no key has more than 83.
 
 Values are a version byte, a few fixed fields, and bytes that only the feed's serializer looks into.
 """

@@ -47,6 +47,7 @@ class Command(BaseCommand):
         _begin_anew_with({VARIABLES[name]: options[name] for name in VARIABLES if options[name]})
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         server = _server(options["port"])
+        settings.DATA.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
         if not User.objects.exists():
             for feed in (HomeFeed, DigestFeed, OwnFeed, NotificationsFeed):
