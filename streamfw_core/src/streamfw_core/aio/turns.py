@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 __all__ = ["Turns"]
 
-BUDGET: Final = 0.005
+BUDGET: Final = 0.003
 """Seconds of each turn of a loop that calls may compute; who comes later waits for the next turn."""
 MOST_BEGUN: Final = 128
 """How many calls are under way at a time, as long as some of them end: more would only wait for each other,
