@@ -1,6 +1,6 @@
 """How the examples in docstrings are executed: each by itself, with what its reader takes for granted.
 
-An example knows the names of its module, all of `streamfw_core`, and those of `Assumed`, which stand for a program's own.
+An example knows the names of its module, all of `streamfw_core`, and those of `assumed`, which stand for a program's own.
 Comments are checked as on pages (`# -> 3`), and `await` may stand anywhere.
 """
 
@@ -84,9 +84,11 @@ def run(block: Block, names: Mapping[str, Any]) -> None:
     for node in code.body:
         assert node.end_lineno is not None
         expected = _VALUE.search(lines[node.end_lineno - 1])
-        if expected is None or not isinstance(node, ast.Expr):
+        assert "# raises" not in lines[node.end_lineno - 1], f"{block.where}: examples in docstrings raise nothing"
+        if expected is None:
             _execute(ast.Module([node], []), "exec", namespace)
             continue
+        assert isinstance(node, ast.Expr), f"{block.where} says {expected[1]} of what has no value"
         got = repr(_execute(ast.Expression(node.value), "eval", namespace))
         assert OutputChecker().check_output(f"{expected[1]}\n", f"{got}\n", ELLIPSIS), (
             f"{block.where} says {expected[1]}, and it is {got}"

@@ -1,4 +1,8 @@
-"""The table of what a query costs says how often feeds ask their storage."""
+"""The table of what a query costs says how often feeds ask their storage.
+
+Held are its columns of storages that answer a call with one request (memory) and with two where they may (a Redis cluster);
+what one Redis and Cassandra ask their servers is up to them.
+"""
 
 from __future__ import annotations
 
