@@ -14,7 +14,7 @@ from weakref import ref
 
 import pytest
 from streamfw_core.aio import turns, wait
-from streamfw_core.aio.bridge import give_way, run
+from streamfw_core.aio.bridge import give_way, in_thread, run
 from streamfw_core.plugins import Plugins
 from streamfw_core.storage import FeedSpec, Page, Query
 from streamfw_core.testing.adopted import adopt
@@ -141,6 +141,47 @@ def test_it_may_even_come_after_one_that_works_until_then(calls: Calls) -> None:
         await asyncio.gather(run(works), *waiting, run(partial(calls.make, number, tell)))
 
     finish(main())
+
+
+def test_who_waits_for_a_thread_leaves_its_place_to_others(few: int) -> None:
+    free, begun = threading.Event(), list[int]()
+
+    def slow(number: int) -> None:
+        begun.append(number)
+        in_thread(free.wait)
+
+    async def main() -> None:
+        waiting = [asyncio.create_task(run(partial(slow, number))) for number in range(2 * few)]
+        while len(begun) < 2 * few:
+            await asyncio.sleep(0)
+        free.set()
+        await asyncio.gather(*waiting)
+
+    finish(main())
+    of_loop = turns.Turns()
+    with of_loop.away():
+        assert of_loop._begun == -1
+    assert of_loop._begun == 0
+
+
+def test_who_waited_long_is_let_in_although_others_end(calls: Calls, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "LONGEST", 0.05)
+    monkeypatch.setattr(turns, "PATIENCE", 10**9)
+
+    async def main() -> None:
+        stuck = asyncio.Event()
+        first = [asyncio.create_task(run(partial(calls.make, number, stuck.wait))) for number in range(few)]
+        await asyncio.sleep(0)
+        last = asyncio.create_task(run(partial(calls.make, few)))
+        of_loop = turns.Turns.of_running_loop()
+        while not last.done():
+            of_loop._ended += 1  # as if calls ended all the time, and others that came before took their places
+            await asyncio.sleep(0.001)
+        stuck.set()
+        await asyncio.gather(*first)
+
+    finish(main())
+    assert calls.begun[-1] == few
 
 
 def test_calls_within_calls_begin_too(monkeypatch: pytest.MonkeyPatch) -> None:

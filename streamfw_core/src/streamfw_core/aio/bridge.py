@@ -77,14 +77,16 @@ def in_aio() -> bool:
 def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call something that blocks: in a thread when this code runs on an event loop, else here and now."""
     if in_aio():
-        return wait(asyncio.to_thread(call, *args, **kwargs))
+        with Turns.of_running_loop().away():
+            return wait(asyncio.to_thread(call, *args, **kwargs))
     return call(*args, **kwargs)
 
 
 def pause(seconds: float) -> None:
     """`time.sleep`, during which an event loop runs others."""
     if in_aio():
-        wait(asyncio.sleep(seconds))
+        with Turns.of_running_loop().away():
+            wait(asyncio.sleep(seconds))
     else:
         time.sleep(seconds)
 

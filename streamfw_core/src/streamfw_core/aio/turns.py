@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from time import perf_counter
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -23,6 +25,9 @@ PATIENCE: Final = 30
 STILL: Final = 10
 """For so many looks counts one before which no call made a step either."""
 
+LONGEST: Final = 1.0
+"""Seconds that a call waits to begin before more are let in, whatever ends: those under way may be stuck, but for a few."""
+
 SHORTEST: Final = 1e-5
 
 
@@ -39,8 +44,8 @@ class Turns:
         self.number = 0
         """How many turns there were; when it has not changed, nobody else had one."""
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._outside: OrderedDict[asyncio.Future[None], None] = OrderedDict()
-        """Those of calls that have not begun, as too many are under way."""
+        self._outside: OrderedDict[asyncio.Future[None], float] = OrderedDict()
+        """Those of calls that have not begun, as too many are under way, and since when."""
         self._begun = self._ended = 0
         self._spent = 0.0
         self._late = 0
@@ -58,7 +63,7 @@ class Turns:
     def begin(self) -> Awaitable[None]:
         """To await when there is time for the first step of a call, which is under way from here until `end`."""
         if self._outside or self._begun >= MOST_BEGUN:
-            self._outside[place := self._place()] = None
+            self._outside[place := self._place()] = asyncio.get_running_loop().time()
             self._watch()
             return self._turn(place, begins=True)
         self._begun += 1
@@ -70,6 +75,17 @@ class Turns:
         self._ended += 1
         if self._outside:
             self._let_in(MOST_BEGUN)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """While a call waits for what may take long, such as a thread: others begin in its place."""
+        self._begun -= 1
+        if self._outside:
+            self._let_in(MOST_BEGUN)
+        try:
+            yield
+        finally:
+            self._begun += 1
 
     def wait(self) -> Awaitable[None]:
         """To await when there is time for one more step."""
@@ -104,13 +120,14 @@ class Turns:
                 self._waiting.insert(self._late, place)
                 self._late += 1
         except BaseException:
-            if begins and self._outside.pop(first, self) is self:  # it was let in
+            if begins and self._outside.pop(first, None) is None:  # it was let in
                 self.end()
             raise
 
     def _line_up(self) -> asyncio.Future[None]:
         place = self._place()
         self._waiting.append(place)
+        self._end_turn()
         return place
 
     def _place(self) -> asyncio.Future[None]:
@@ -133,6 +150,8 @@ class Turns:
             if not place.done():
                 place.set_result(None)
                 room -= 1
+        if self._waiting:
+            self._end_turn()  # those who were woken may be gone
 
     def _let_in(self, most: int) -> None:
         while self._outside and self._begun < most:
@@ -155,7 +174,8 @@ class Turns:
             patience = PATIENCE
         else:
             patience -= STILL if self.number == number else 1
-        if patience <= 0:
+        late = asyncio.get_running_loop().time() - LONGEST
+        if patience <= 0 or any(since < late for since in islice(self._outside.values(), 1)):
             patience = PATIENCE
             self._let_in(2 * self._begun)
         self._watching = bool(self._outside)
