@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from django.db.transaction import atomic
 from photos.feeds import OwnFeed, WallFeed
 from streamfw_django import ModelActivity, make_streams
 from streamfw_django.application import ProjectStreams
@@ -69,6 +70,52 @@ def test_the_caller_keeps_its_own() -> None:
         [(connection, thread)] = AskingManager.used
         assert thread is threading.current_thread()
         assert connection.connection is not None
+
+
+def test_what_is_followed_at_once_is_in_the_transaction_of_the_caller() -> None:
+    with connections["file"].cursor() as cursor:
+        cursor.execute("CREATE TABLE seen (id integer)")
+    with ProjectStreams() as streams:
+        with atomic(using="file"), connections["file"].cursor() as cursor:
+            cursor.execute("INSERT INTO seen VALUES (1)")
+            AskingManager(streams=streams).follow_user(1, 2, async_=False)
+            streams.queue.enqueue(message_of(streams), FanoutPriority.HIGH)
+            cursor.execute("INSERT INTO seen VALUES (2)")
+        with connections["file"].cursor() as cursor:
+            assert cursor.execute("SELECT id FROM seen ORDER BY id").fetchall() == [(1,), (2,)]
+
+
+def message_of(streams: ProjectStreams) -> bytes:
+    """That of a follow, as a queue gets it."""
+    found: list[bytes] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streams, "enqueue", lambda message, _: found.append(message))
+        AskingManager(streams=streams).follow_user(1, 2)
+    return found[0]
+
+
+class CursorManager(AskingManager):
+    """Reads its followers row by row, while chunks of them are delivered."""
+
+    fanout_chunk_size = 10
+
+    def get_user_follower_ids(self, user_id: Any) -> Any:
+        return {FanoutPriority.HIGH: self.rows()}
+
+    def rows(self) -> Iterator[int]:
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i FROM n"
+        with connections["file"].cursor() as cursor:
+            cursor.execute(numbers)
+            for (number,) in iter(cursor.fetchone, None):
+                yield number
+
+
+def test_a_thread_that_helps_in_the_middle_of_a_fan_out_keeps_the_cursor_of_that() -> None:
+    queue = {"backend": "threads", "options": {"max_pending": 3}}
+    with ProjectStreams({"task_queue": queue}) as streams:
+        CursorManager(streams=streams).add_user_activity(1, ModelActivity(1, Love, 42))
+        streams.drain()
+        assert [WallFeed(follower, streams=streams).count() for follower in (1, 250, 500)] == [1, 1, 1]
 
 
 def test_the_application_of_a_project_and_its_workers_do_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -437,7 +437,7 @@ class Manager:
         trace = messages.trace_of(self.streams.reporting.carrier())
         data = messages.encode(msgspec.structs.replace(message, trace=trace))
         if not async_:
-            self.streams.execute(data)
+            self.streams.execute_here(data)
             return
         try:
             self.streams.enqueue(data, FanoutPriority.NORMAL)

@@ -310,6 +310,10 @@ class Streams:
         with self.as_default():
             execute(self, message)
 
+    def execute_here(self, message: bytes) -> None:
+        """`execute` for a caller who does not want to wait for a worker, as `async_=False` says."""
+        self.execute(message)
+
     @contextmanager
     def as_default(self) -> Iterator[Self]:
         """Make this application the default one within a `with`, in this thread or task only.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import get_ident
 from typing import Final
 
 import attrs
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 from streamfw_core.queues import FanoutPriority
 from streamfw_core.settings import Settings, resolve
 
@@ -17,8 +20,8 @@ __all__ = ["ProjectStreams", "make_streams", "resolve_settings"]
 
 ORIGIN: Final = "feeds.py of an installed app"
 
-
-_enqueuing: ContextVar[bool] = ContextVar("streamfw_django_enqueuing", default=False)
+_using: ContextVar[int | None] = ContextVar("streamfw_django_using", default=None)
+"""The thread whose connections are in use: by a caller, or by a message in which another one is executed."""
 
 
 class ProjectStreams(Streams):
@@ -27,27 +30,44 @@ class ProjectStreams(Streams):
     Threads and workers treat connections to databases as requests do, before and after each message:
     those are closed that are broken, or as old as `CONN_MAX_AGE` says. Else a worker that has lost its database once
     would fail for as long as it lives.
-    What is executed in the caller leaves the caller's connections alone.
+    What is executed in the caller, or while another message is executed, leaves connections alone.
     """
 
     def enqueue(self, message: bytes, priority: FanoutPriority) -> None:
         """Hand a message to the task queue."""
-        token = _enqueuing.set(True)
-        try:
+        with _in_use():
             super().enqueue(message, priority)
-        finally:
-            _enqueuing.reset(token)
+
+    def execute_here(self, message: bytes) -> None:
+        """Do what a task message asks for, for a caller."""
+        with _in_use():
+            super().execute_here(message)
 
     def execute(self, message: bytes) -> None:
         """Do what a task message asks for."""
-        if _enqueuing.get():
+        # A queue may execute where it is told of a message, and a transaction is always somebody's.
+        if _using.get() == get_ident() or _in_transaction():
             super().execute(message)
             return
         close_old_connections()
         try:
-            super().execute(message)
+            with _in_use():
+                super().execute(message)
         finally:
             close_old_connections()
+
+
+@contextmanager
+def _in_use() -> Iterator[None]:
+    token = _using.set(get_ident())
+    try:
+        yield
+    finally:
+        _using.reset(token)
+
+
+def _in_transaction() -> bool:
+    return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
 
 
 def resolve_settings() -> Settings:
