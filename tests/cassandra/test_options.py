@@ -21,7 +21,7 @@ from tests.services.cassandra import Cassandra
 
 URL_HINT = "(such as 'cassandra://10.0.0.1,10.0.0.2:9042/feeds')"
 IN_QUERY = (
-    "batch_bytes, batch_rows, connect_timeout, gc_grace, keyspace, local_dc, password, port, read_consistency,"
+    "batch_bytes, batch_rows, connect_timeout, gc_grace, local_dc, password, read_consistency,"
     " replication, requests, retry_for, slack, speculative_attempts, speculative_delay, timeout, tls, tls_ca,"
     " tls_certificate, tls_check_hostname, tls_key, tombstone_ttl, username, write_consistency"
 )

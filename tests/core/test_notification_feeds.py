@@ -145,6 +145,14 @@ def test_what_stands_for_a_group_is_refused_with_how_to_get_the_group(streams: S
         feed.remove_many_aggregated([given])
 
 
+def test_wrong_groups_are_refused_before_the_first_is_taken_out(streams: Streams) -> None:
+    feed = BellFeed("ada", streams=streams)
+    feed.add(activity(1))
+    with pytest.raises(ActivityTypeError):
+        feed.remove_many_aggregated([feed[0], None])  # type: ignore[list-item]
+    assert feed.count() == 1
+
+
 def test_a_former_id_of_a_group_still_names_it(streams: Streams) -> None:
     feed = BellFeed("ada", streams=streams)
     feed.add(activity(1))

@@ -236,7 +236,17 @@ def test_a_variable_that_looks_like_a_setting_is_noted(name: str) -> None:
     assert notes == (f"the variable {name} {said}",)
 
 
-@pytest.mark.parametrize("name", ["STREAMFW_ONLY_PLUGINS", "STREAMFW_TRACEBACK", "STREAMFW_FEEDSTORE", "STORAGES"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "STREAMFW_ONLY_PLUGINS",
+        "STREAMFW_TRACEBACK",
+        "STREAMFW_FEEDSTORE",
+        "STORAGES",
+        "STREAMFW_METRICS_SERVICE_HOST",
+        "STREAMFW_METRICS_PORT_9102_TCP",
+    ],
+)
 def test_other_variables_are_left_alone(name: str) -> None:
     assert resolve(environ={name: "x"}).notes == ()
 

@@ -57,6 +57,16 @@ def test_a_test_case_that_hides_the_isolation_is_refused() -> None:
         class Hidden(TestCase, IsolatedFeeds): ...
 
 
+def test_a_test_case_of_a_project_may_come_before_one_that_isolates() -> None:
+    class Isolated(IsolatedFeeds, TestCase): ...
+
+    class Project(TestCase): ...
+
+    class Both(Project, Isolated): ...
+
+    assert Both.__mro__.index(IsolatedFeeds) < Both.__mro__.index(TestCase)
+
+
 @pytest.fixture
 def on_redis(redis_server: Server) -> Iterator[Any]:
     settings = {

@@ -116,6 +116,13 @@ class TestHanging:
         assert "cannot use Redis at 127.0.0.1:1: " in caplog.messages[0]
         assert caplog.messages[0].endswith("; trying again for up to 0.2 s")
 
+    def test_there_is_one_warning_for_all_calls_of_a_while(self, make: Make, caplog: pytest.LogCaptureFixture) -> None:
+        storage = make("redis://127.0.0.1:1", retry_for=0.2)
+        for _ in range(2):
+            with pytest.raises(StorageError):
+                ids_of(storage, "7")
+        assert len(caplog.messages) == 1
+
     def test_a_server_that_hangs_is_an_error_after_the_timeout(self, server: Server, make: Make) -> None:
         storage = make(server.url, timeout=0.3, retry_for=0.2)
         write(storage, 1)

@@ -115,7 +115,7 @@ def parse(name: str, options: Mapping[str, object]) -> Options:
         hint = "such as 'cassandra://10.0.0.1,10.0.0.2:9042/feeds'"
         raise SettingsError([Problem(f"{path}.url", f"cannot be read: {error}", hint)]) from None
     if url is not None:
-        said |= options_in_query(Options, str(url), path)
+        said |= options_in_query(Options, str(url), path, without={"port", "keyspace"})
     parsed = structure_options(Options, said | _renamed(rest, path), path)
     problems = [*_problems(parsed, path)]
     if problems:

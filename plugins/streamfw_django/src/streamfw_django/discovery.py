@@ -37,7 +37,8 @@ def manager_classes() -> list[type[Manager]]:
 def undecided_managers() -> list[Manager]:
     """The managers that these modules make of classes that do not say who follows whom."""
     values = (value for module in feeds_modules() for value in vars(module).values())
-    return [value for value in values if isinstance(value, Manager) and not _says_who_follows(type(value))]
+    # Not isinstance, which would make lazy objects work out what they are.
+    return [value for value in values if issubclass(type(value), Manager) and not _says_who_follows(type(value))]
 
 
 def known_feeds() -> dict[str, type[Feed]]:

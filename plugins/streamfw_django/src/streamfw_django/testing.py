@@ -64,11 +64,11 @@ class IsolatedFeeds:
         super().__init_subclass__(**options)
         _check_where(cls.feeds_in, f"{cls.__name__}.feeds_in")
         before = cls.__mro__[: cls.__mro__.index(IsolatedFeeds)]
-        # Those of unittest do not call the methods of what comes after them.
-        for case in before:
-            if issubclass(case, TestCase) and not issubclass(case, IsolatedFeeds):
-                bases = f"{cls.__name__}(IsolatedFeeds, {case.__name__})"
-                raise ArgumentError(f"{cls.__name__} isolates nothing: IsolatedFeeds goes before the test case, class {bases}")
+        # The one of unittest does not call the methods of what comes after it.
+        if TestCase in before:
+            case = next(one for one in before if issubclass(one, TestCase) and not issubclass(one, IsolatedFeeds))
+            bases = f"{cls.__name__}(IsolatedFeeds, {case.__name__})"
+            raise ArgumentError(f"{cls.__name__} isolates nothing: IsolatedFeeds goes before the test case, class {bases}")
 
     @classmethod
     def setUpClass(cls) -> None:

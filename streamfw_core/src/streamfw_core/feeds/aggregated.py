@@ -101,10 +101,12 @@ class AggregatedFeed(Feed):
 
     def remove_many_aggregated(self, aggregated: Iterable[AggregatedActivity]) -> int:
         """Take out whole groups, with the activities that they have now. Returns how many activities are gone."""
-        stamp, removed = next_stamp(), 0
-        for one in aggregated:
+        groups = [*aggregated]
+        for one in groups:
             if not isinstance(one, AggregatedActivity):
                 raise _no_group(one, "an aggregated activity")
+        stamp, removed = next_stamp(), 0
+        for one in groups:
             while members := self._grouped.members(self._owner, one.group, before=stamp):
                 removes = [Removal(id, stamp, one.group) for id in members]
                 write = Write([self._owner], removes=removes)

@@ -172,13 +172,17 @@ def _misspelt(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(notes)
 
 
+_OF_KUBERNETES = re.compile(r"_(SERVICE|PORT)(_|$)")
+"""What it puts into the environment for a service that is called `streamfw-...`."""
+
+
 def unread_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Notes on variables of the environment that look like settings, such as `STREAMFW_STORAGES__DEFAULT`: none is read."""
     looks = re.compile(rf"{VARIABLE}.+|{NAME}_({'|'.join(KEYS)})(_.*)?", re.IGNORECASE)
     return tuple(
         f"the variable {name} is not read; settings are in a module, and {VARIABLE}=module:attribute names it."
         for name in sorted(environ)
-        if looks.fullmatch(name)
+        if looks.fullmatch(name) and not _OF_KUBERNETES.search(name)
     )
 
 

@@ -41,7 +41,7 @@ def options_in_query(cls: type, url: str, path: str, *, without: Collection[str]
     :raises SettingsError: with every problem.
     """
     hints = get_type_hints(cls)
-    kinds = {field.alias: _kind(hints[field.name]) for field in attrs.fields(cls) if field.init}
+    kinds = {field.alias: _kind(hints.get(field.name)) for field in attrs.fields(cls) if field.init}
     known = sorted(name for name, kind in kinds.items() if name and kind and name not in without)
     report, said = Report("", {}), dict[str, object]()
     for key, text in parse_qsl(url.partition("#")[0].partition("?")[2], keep_blank_values=True):

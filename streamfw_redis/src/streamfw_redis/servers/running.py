@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from abc import ABC, abstractmethod
@@ -25,6 +26,8 @@ __all__ = ["Replies", "Servers", "ask"]
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
+WARN_EVERY = 10.0
+"""Seconds: of many calls that wait for one server, one says so."""
 REDIRECTS = {"MOVED", "ASK", "NOSCRIPT"}
 """With these the server says what to do instead, and there is nothing to wait for."""
 ASKING = b"*1\r\n$6\r\nASKING\r\n"
@@ -62,6 +65,7 @@ class Servers(ABC):
     def __init__(self, name: str, options: Options) -> None:
         self.name = name
         self.options = options
+        self._warned = -math.inf
         self._keys = Keys(options.prefix.encode(), options.tags)
 
     def run(self, calls: Iterable[Call]) -> Replies:
@@ -137,7 +141,11 @@ class Servers(ABC):
             seconds = min(seconds * 2, LONGEST_PAUSE)
 
     def _warn(self, failure: BaseException) -> None:
-        """Say once for all tries why an answer takes its time."""
+        """Say once for all tries, of all calls of a while, why an answer takes its time."""
+        now = time.monotonic()
+        if now - self._warned < WARN_EVERY:
+            return
+        self._warned = now
         logger.warning(
             "storage %r cannot use Redis at %s: %s; trying again for up to %g s",
             self.name,
