@@ -221,14 +221,14 @@ def test_the_settings_choose_the_time_zone_of_the_days() -> None:
     assert feed[0].group == "3-2026-01-02"
 
 
-def test_a_zone_of_the_class_that_is_none_is_said_of_the_feed() -> None:
+def test_a_zone_of_the_class_that_is_none_is_said_of_the_class() -> None:
     class Martian(RecentVerbAggregator):
         time_zone = "Mars/Olympus"
 
     class DayFeed(AggregatedFeed):
         aggregator_class = Martian
 
-    with pytest.raises(SettingsError, match=r"- feeds\.day\.time_zone: there is no time zone 'Mars/Olympus'"):
+    with pytest.raises(SettingsError, match=r"- Martian\.time_zone: there is no time zone 'Mars/Olympus'"):
         DayFeed(1, streams=Streams({}))
 
 

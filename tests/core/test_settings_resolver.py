@@ -270,7 +270,7 @@ WRONG: list[tuple[str, object, str, str]] = [
         "no time zone",
         {"feeds": {"normal": {"time_zone": "Mars/Olympus"}}},
         "feeds.normal.time_zone",
-        "there is no such time zone (such as Europe/Amsterdam)",
+        "there is no time zone 'Mars/Olympus' (use a name such as Europe/Amsterdam)",
     ),
     (
         "zero length",

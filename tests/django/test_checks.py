@@ -158,8 +158,8 @@ TABLE = {
         {"feeds": {"digest": {"time_zone": "Mars/Olympus"}}},
         "streamfw.E001",
         "STREAMFW.feeds.digest.time_zone",
-        "there is no such time zone",
-        "such as Europe/Amsterdam",
+        "there is no time zone 'Mars/Olympus'",
+        "use a name such as Europe/Amsterdam",
     ),
     "misspelt aggregator": Wrong(
         {"feeds": {"digest": {"aggregator": "recnt_verb"}}},

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from streamfw_core.activity import Activity
 from streamfw_core.aggregated import AggregatedActivity
-from streamfw_core.clock import in_utc, zone_of
+from streamfw_core.clock import in_utc, zone_hint, zone_of
 from streamfw_core.errors import AggregatorError, Problem, SettingsError, given
 
 __all__ = ["BaseAggregator", "NotificationAggregator", "RecentRankMixin", "RecentVerbAggregator"]
@@ -45,7 +45,8 @@ class BaseAggregator:
         self.aggregated_activity_class = aggregated_activity_class
         self.activity_class = activity_class
         given = dict(options or {})
-        self.zone = _zone(given.pop("time_zone", self.time_zone))
+        where = "aggregator" if "time_zone" in given else type(self).__name__
+        self.zone = _zone(given.pop("time_zone", self.time_zone), f"{where}.time_zone")
         """The time zone of `time_of` and `day_of`."""
         if given:
             unknown = [Problem(f"aggregator.{name}", "there is no such option", "use time_zone") for name in given]
@@ -155,9 +156,9 @@ class NotificationAggregator(RecentRankMixin, BaseAggregator):
         return f"{activity.verb.id}-{activity.object_id}-{self.day_of(activity)}"
 
 
-def _zone(name: object) -> ZoneInfo:
+def _zone(name: object, path: str) -> ZoneInfo:
     zone = zone_of(name)
     if zone is None:
         message = f"there is no time zone {name!r}"
-        raise SettingsError([Problem("aggregator.time_zone", message, "use a name such as Europe/Amsterdam")])
+        raise SettingsError([Problem(path, message, zone_hint())])
     return zone

@@ -7,7 +7,7 @@ import time as _time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-__all__ = ["Clock", "datetime_to_epoch", "epoch_to_datetime", "next_stamp", "zone_of"]
+__all__ = ["Clock", "datetime_to_epoch", "epoch_to_datetime", "next_stamp", "zone_hint", "zone_of"]
 
 
 class Clock:
@@ -43,6 +43,13 @@ def zone_of(name: object) -> ZoneInfo | None:
         return ZoneInfo(str(name))
     except (ValueError, OSError, LookupError):
         return None
+
+
+def zone_hint() -> str:
+    """What to do about a name that is no time zone's."""
+    if zone_of("Europe/Amsterdam") is None:
+        return "this system has no time zones: pip install tzdata"
+    return "use a name such as Europe/Amsterdam"
 
 
 def datetime_to_epoch(time: datetime) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -171,7 +172,7 @@ class Assembly:
             # It knows its options, and not whose it is.
             of_feed = f"feeds.{self.feed_class.name}."
             raise SettingsError(
-                [one._replace(path=of_feed + one.path.removeprefix("aggregator.")) for one in error.problems]
+                [one._replace(path=re.sub(r"^aggregator\.", of_feed, one.path)) for one in error.problems]
             ) from None
         if not isinstance(aggregator, BaseAggregator):
             raise self._wrong(

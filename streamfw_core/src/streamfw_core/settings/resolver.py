@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from streamfw_core.clock import zone_of
+from streamfw_core.clock import zone_hint, zone_of
 from streamfw_core.plugins.kinds import Kind, check_path, is_path
 from streamfw_core.plugins.known import (
     DEFAULT_METRICS,
@@ -204,10 +204,10 @@ class _Resolution:
         if not isinstance(value, str):
             message = f"must be the name of a time zone, is {describe(value)}"
         elif zone_of(value) is None:
-            message = "there is no such time zone"
+            message = f"there is no time zone {'a URL' if '://' in value else repr(value[:60])}"
         else:
             return value
-        self._report.problem(path, message, "such as Europe/Amsterdam")
+        self._report.problem(path, message, zone_hint())
         return None
 
     def _storage_reference(self, path: str, value: object) -> str | None:
