@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from streamfw_core import Activity, Feed, Love, Streams
 from tests.packaging.environments import ROOT
 from tests.pinboard.serving import SECONDS, Site, serve
 from tests.services.fixtures import Shared, _found, _newest_redis
@@ -26,6 +27,12 @@ from tests.services.redis import Server
 from tests.services.waiting import wait_for
 
 MANAGE = ROOT / "examples/pinboard/manage.py"
+
+
+class HomeFeedOfOthers(Feed):
+    """Of another program, which gives its feeds the same names."""
+
+    key_format = "feed:home:%(user_id)s"
 
 
 class Visitor:
@@ -102,7 +109,7 @@ def test_the_guest_whom_it_names_has_something_to_read(tmp_path: Path) -> None:
         assert len(re.findall('<article class="pin-card"', guest.get("/"))) == min(20, len(site.at_home(found[1]))) > 5
 
 
-def test_what_is_signed_out_of_stops_the_stream_of_nobody_else(tmp_path: Path) -> None:
+def test_a_stream_that_is_closed_stops_no_other(tmp_path: Path) -> None:
     with serve(tmp_path, "--no-seed") as site:
         ada, grace = Visitor(site, "ada"), Visitor(site, "grace")
         pin = ada.pin("A lighthouse")
@@ -118,7 +125,8 @@ def test_whoever_ends_it_ends_the_worker_too(
     how: signal.Signals, tmp_path: Path, redis: Server, rabbitmq_server: RabbitMQ
 ) -> None:
     redis.flush()
-    with serve(tmp_path, "--redis", redis.url, "--broker", rabbitmq_server.url, people=8) as site:
+    folder = Path(os.path.relpath(tmp_path, ROOT))  # relative to where the server is, and the worker is elsewhere
+    with serve(folder, "--redis", redis.url, "--broker", rabbitmq_server.url, people=8) as site:
         assert "8 people; feeds are in Redis, and a worker of Celery fan out to them." in site.server.output()
         ada, grace = Visitor(site, "ada"), Visitor(site, "grace")
         grace.post("/people/ada/follow/")
@@ -164,9 +172,25 @@ def test_a_new_database_does_not_show_the_feeds_of_another(tmp_path: Path, redis
             assert ada.get("/notifications/").count('class="line unread"') == 1
 
 
+def test_what_others_have_on_the_same_redis_stays(tmp_path: Path, redis: Server) -> None:
+    redis.flush()
+    others = Streams({"storages": {"default": redis.url}})
+    theirs = HomeFeedOfOthers("ada", streams=others)
+    theirs.add(Activity(actor="ada", verb=Love, object=42))
+    redis.ask("SET", "something", "else")
+    with serve(tmp_path, "--redis", redis.url, people=8):
+        assert theirs.count() == 1
+    others.close()
+    with redis.client() as client:
+        assert client.get("something") == b"else"
+        assert {key.partition(b":")[0] for key in client.scan_iter()} == {b"streamfw", b"something", b"pinboard"}
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--redis", "redis+cluster://localhost"], "--redis: must be one server, redis://HOST:PORT/DB"),
+        (["--redis", "redis://localhost/0?prefix=mine:"], "--redis: must be one server, redis://HOST:PORT/DB"),
         (["--people", "3"], "--people 3: a world needs 4 or more"),
         (["--broker", "amqp://localhost//"], "--broker needs --redis too: workers are other processes"),
         (["--prot", "8001"], "unrecognized arguments: --prot"),
