@@ -7,11 +7,16 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +123,24 @@ def test_a_stream_that_is_closed_stops_no_other(tmp_path: Path) -> None:
         first.close()  # type: ignore[attr-defined]
         grace.post(f"{pin}love/")
         assert next(second) == {"unseen": 1, "unread": 1}
+
+
+def test_a_pin_that_is_just_being_deleted_is_not_found(tmp_path: Path) -> None:
+    with serve(tmp_path, "--no-seed") as site, ThreadPoolExecutor(3) as pool:
+        ada, grace = Visitor(site, "ada"), Visitor(site, "grace")
+        pins = [ada.pin(f"A lighthouse {number}") for number in range(3)]
+        with closing(sqlite3.connect(site.folder / "pinboard.sqlite3", isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("DELETE FROM pins_pin")
+            deeds = [
+                pool.submit(grace.post, f"{pin}{deed}/", text="Nice")
+                for pin, deed in zip(pins, ("love", "comment", "repin"), strict=True)
+            ]
+            time.sleep(2)  # seconds, in which they see the pin if they look it up before it is their turn to write
+            database.execute("COMMIT")
+        errors = [deed.exception() for deed in deeds]
+        assert [error.code for error in errors if isinstance(error, urllib.error.HTTPError)] == [404] * 3
+        assert grace.get("/people/grace/").count('class="pin-card"') == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
