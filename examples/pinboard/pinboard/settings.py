@@ -51,7 +51,6 @@ TEMPLATES = [
     }
 ]
 ROOT_URLCONF = "pinboard.urls"
-WSGI_APPLICATION = "pinboard.wsgi.application"
 STATIC_URL = "static/"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
