@@ -113,10 +113,10 @@ def test_another_page_is_not_like_it(one: Screen, other: Screen) -> None:
 
 
 def without_content(picture: Image.Image) -> Image.Image:
-    """Its header and title, and below them nothing but the ground, which is the colour of the left edge."""
+    """Its header and title, and below them nothing but the ground, which is what its lower left corner shows."""
     blank = picture.convert("RGB")
-    ground = blank.getpixel((0, blank.height - 1))
-    blank.paste(ground, (0, TITLE, *blank.size))
+    corner = blank.crop((0, blank.height - 1, 1, blank.height))
+    blank.paste(corner.resize((blank.width, blank.height - TITLE)), (0, TITLE))
     return blank
 
 
