@@ -152,9 +152,11 @@ def test_whoever_ends_it_ends_the_worker_too(
     with serve(folder, "--redis", redis.url, "--broker", rabbitmq_server.url, people=8) as site:
         assert "8 people; feeds are in Redis, and a worker of Celery fan out to them." in site.server.output()
         ada, grace = Visitor(site, "ada"), Visitor(site, "grace")
+        ada.pin("A kite")
         grace.post("/people/ada/follow/")
+        wait_for(lambda: "A kite" in grace.get("/"), "what was there is copied", within=SECONDS)
         ada.pin("A lighthouse")
-        wait_for(lambda: "A lighthouse" in grace.get("/"), "it arrives", within=SECONDS)
+        wait_for(lambda: "A lighthouse" in grace.get("/"), "it arrives: the worker finds followers", within=SECONDS)
         processes = site.server.processes()
         assert any("celery" in " ".join(one.cmdline()) for one in processes)
         if how == signal.SIGINT:
