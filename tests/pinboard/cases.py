@@ -10,13 +10,15 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock, patch
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.test import Client, TestCase, override_settings
+from django.test import Client, SimpleTestCase, TestCase, override_settings
 from pins import deeds, live, world
 from pins.feeds import DigestFeed, HomeFeed, NotificationsFeed, OwnFeed
 from pins.models import Board, Comment, Follow, Love, Pin
+from redis.exceptions import RedisError
 from streamfw_django import prefetch
 from streamfw_django.testing import IsolatedFeeds, isolated_feeds
 
@@ -95,6 +97,42 @@ class SigningUp(Case):
             Client().post(f"/pins/{pin.pk}/{path}/", {"text": "x"})
         self.assertEqual([*Pin.objects.all()], [pin])
         self.assertFalse(Love.objects.exists() or Comment.objects.exists())
+
+    def test_who_is_not_signed_in_does_nothing(self) -> None:
+        self.bela.do(f"/pins/{self.ada.pin('Moss').pk}/love/")
+        of_love = NotificationsFeed(self.ada.user.pk)[0].group
+        gardens = str(Board.objects.get(name="Gardens").pk)
+        posts = {
+            "/people/Ada/follow/": {},
+            "/pins/new/": {"what": "Fern", "board": gardens},
+            "/notifications/": {},
+            "/notifications/open/": {"group": of_love},
+        }
+        for path, fields in posts.items():
+            self.assertRedirects(Client().post(path, fields), f"/sign-in/?next={path}")
+        self.assertFalse(Follow.objects.exists() or Pin.objects.filter(what="Fern").exists())
+        self.assertEqual(self.counts(self.ada), (1, 1))
+
+    def test_what_another_site_posts_is_refused(self) -> None:
+        deceived = Client(enforce_csrf_checks=True)
+        deceived.force_login(self.bela.user)
+        pin = self.ada.pin("Moss")
+        mine = self.bela.pin("Fern")
+        of_pin = [f"/pins/{pin.pk}/{deed}/" for deed in ("love", "comment", "repin")]
+        others = ["/people/Ada/follow/", "/pins/new/", "/notifications/", "/notifications/open/", "/sign-out/"]
+        for path in (*of_pin, f"/pins/{mine.pk}/delete/", *others, "/sign-up/", "/sign-in/"):
+            answer = deceived.post(path, {"text": "x", "what": "x", "username": "Dora", "password": "pinboard"})
+            self.assertEqual(answer.status_code, 403, path)
+
+    def test_signing_in_leads_to_no_other_site(self) -> None:
+        fields = {"username": "Ada", "password": "pinboard"}
+        for to, found in (("/digest/", "/digest/"), ("https://elsewhere.invalid/", "/"), ("//elsewhere.invalid/", "/")):
+            self.assertRedirects(Client().post("/sign-in/", {**fields, "next": to}), found)
+
+    def test_names_that_mean_something_in_addresses_are_refused(self) -> None:
+        for name in (".", ".."):
+            answer = Client().post("/sign-up/", {"username": name, "password": "pinboard"})
+            self.assertContains(answer, "Choose another name")
 
     def test_deeds_are_posted(self) -> None:
         pin = self.ada.pin("Moss")
@@ -282,6 +320,18 @@ class Notified(Case):
         self.assertEqual(self.counts(self.ada), (0, 0))
         self.assertIn("Notifications", text_of(self.ada.do("/notifications/open/", group="of nothing")))
 
+    def test_nobody_is_told_of_a_pin_that_is_gone(self) -> None:
+        Pin.objects.all().delete()  # and feeds have not learnt it yet
+        self.assertNotIn("Moss", self.ada.text("/notifications/"))
+        self.assertNotIn("None", self.ada.text("/notifications/"))
+        self.assertIn("Chen follows you", self.ada.text("/notifications/"))
+
+    def test_a_page_after_the_last_says_that_that_is_all(self) -> None:
+        cursor = NotificationsFeed(self.ada.user.pk).page(1).next_cursor
+        self.chen.do("/people/Ada/follow/", undo="1")
+        self.bela.do(f"/pins/{self.moss.pk}/love/", undo="1")
+        self.assertIn("That is all.", self.ada.text(f"/notifications/?after={cursor}"))
+
     def test_all_are_read_at_once(self) -> None:
         self.assertNotIn("Mark all read", text_of(self.ada.do("/notifications/")))
         self.assertEqual(self.counts(self.ada), (0, 0))
@@ -303,6 +353,27 @@ class Notified(Case):
         self.assertEqual(live.streams._of, {})
 
 
+@override_settings(REDIS="redis://localhost/0")
+class Telling(SimpleTestCase):
+    """Of counts, over Redis, when that fails."""
+
+    def test_what_is_written_stays_written_when_nobody_can_be_told(self) -> None:
+        with patch.object(live, "_redis") as redis, self.assertLogs(live.logger) as logs:
+            redis().publish.side_effect = RedisError("it hangs")
+            live.changed(13)
+        self.assertIn("counts of user 13 have changed: it hangs", logs.output[0])
+
+    def test_whoever_listens_goes_on_after_any_error(self) -> None:
+        tries = [RedisError("gone"), ValueError("not understood"), KeyboardInterrupt]
+        with (
+            patch.multiple(live, _redis=Mock(side_effect=tries), RECONNECT_AFTER=0),
+            self.assertLogs(live.logger) as logs,
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            live._listen()
+        self.assertEqual([line.rpartition(": ")[2] for line in logs.output], ["gone", "not understood"])
+
+
 class Scrolling(Case):
     def test_every_activity_is_shown_once(self) -> None:
         self.bela.do("/people/Ada/follow/")
@@ -318,7 +389,7 @@ class Scrolling(Case):
             found = re.findall(r'data-activity="(\d+)"', page)
             sizes.append(len(found))
             shown += found
-            older = re.search(r'<a rel="next" href="([^"]+)">Older pins</a>', page)
+            older = re.search(r'<a rel="next" href="([^"]+)">Older</a>', page)
             path = f"/{html.unescape(older[1])}" if older else None
             if sizes == [20]:
                 self.ada.pin("Meanwhile")

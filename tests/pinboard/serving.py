@@ -87,6 +87,7 @@ def serve(
 ) -> Iterator[Site]:
     """Run the command, from the top of the checkout, on a free port, with the database in a new folder in `folder`.
 
+    :param folder: may be relative to `cwd`.
     :param people: how many there are from the beginning.
     :param environment: beside the variables of this process without those that change what Python or Django do.
     :param within: seconds that it may take to start, or to stop.
@@ -105,7 +106,7 @@ def serve(
     with server:
         try:
             wait_for(lambda: _answers(server, f"{url}/sign-in/"), f"{server} answers", within=within)
-            yield Site(url, data, people, server)
+            yield Site(url, cwd / data, people, server)
             server.stop()
         finally:
             print(f"{server} wrote:\n{server.output()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import expect
@@ -96,6 +97,22 @@ def test_scrolling_to_the_end_shows_everything_once(visit: Visit, site: Site) ->
     assert sorted(pins) == sorted(site.at_home(name))
     times = scrolling.page.locator("article.pin-card time").evaluate_all("all => all.map(one => Date.parse(one.dateTime))")
     assert times == sorted(times, reverse=True)
+
+
+def test_where_the_next_page_does_not_come_the_link_to_it_stays(visit: Visit, site: Site) -> None:
+    scrolling = visit().sign_in(site.reader())
+    scrolling.page.route("**/?after=*", lambda route: route.abort())
+    with scrolling.page.expect_event("requestfailed"):
+        scrolling.page.mouse.wheel(0, 20_000)
+    older = scrolling.page.get_by_role("link", name="Older", exact=True)
+    expect(older).to_be_visible()
+    assert [fault for fault in scrolling.faults if "Failed to load resource" not in fault] == []
+
+    scrolling.faults.clear()  # the browser itself says on the console what failed
+    scrolling.page.unroute("**/?after=*")
+    older.click()
+    expect(scrolling.page).to_have_url(re.compile("after="))
+    assert len(scrolling.cards()) == PAGE
 
 
 def test_what_comes_while_somebody_scrolls_moves_nothing(visit: Visit, site: Site) -> None:

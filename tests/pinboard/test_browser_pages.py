@@ -105,7 +105,7 @@ def test_without_javascript_everything_works_but_what_moves(visit: Visit, site: 
         expect(visitor.page.locator("h1")).to_have_count(1)
 
     visitor.open("/")
-    older = visitor.page.get_by_role("link", name="Older pins")
+    older = visitor.page.get_by_role("link", name="Older", exact=True)
     seen = visitor.cards()
     while older.count():
         older.click()

@@ -7,16 +7,22 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streamfw_core import Activity, Feed, Love, Streams
 from tests.packaging.environments import ROOT
 from tests.pinboard.serving import SECONDS, Site, serve
 from tests.services.fixtures import Shared, _found, _newest_redis
@@ -26,6 +32,12 @@ from tests.services.redis import Server
 from tests.services.waiting import wait_for
 
 MANAGE = ROOT / "examples/pinboard/manage.py"
+
+
+class HomeFeedOfOthers(Feed):
+    """Of another program, which gives its feeds the same names."""
+
+    key_format = "feed:home:%(user_id)s"
 
 
 class Visitor:
@@ -102,7 +114,7 @@ def test_the_guest_whom_it_names_has_something_to_read(tmp_path: Path) -> None:
         assert len(re.findall('<article class="pin-card"', guest.get("/"))) == min(20, len(site.at_home(found[1]))) > 5
 
 
-def test_what_is_signed_out_of_stops_the_stream_of_nobody_else(tmp_path: Path) -> None:
+def test_a_stream_that_is_closed_stops_no_other(tmp_path: Path) -> None:
     with serve(tmp_path, "--no-seed") as site:
         ada, grace = Visitor(site, "ada"), Visitor(site, "grace")
         pin = ada.pin("A lighthouse")
@@ -113,17 +125,38 @@ def test_what_is_signed_out_of_stops_the_stream_of_nobody_else(tmp_path: Path) -
         assert next(second) == {"unseen": 1, "unread": 1}
 
 
+def test_a_pin_that_is_just_being_deleted_is_not_found(tmp_path: Path) -> None:
+    with serve(tmp_path, "--no-seed") as site, ThreadPoolExecutor(3) as pool:
+        ada, grace = Visitor(site, "ada"), Visitor(site, "grace")
+        pins = [ada.pin(f"A lighthouse {number}") for number in range(3)]
+        with closing(sqlite3.connect(site.folder / "pinboard.sqlite3", isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("DELETE FROM pins_pin")
+            deeds = [
+                pool.submit(grace.post, f"{pin}{deed}/", text="Nice")
+                for pin, deed in zip(pins, ("love", "comment", "repin"), strict=True)
+            ]
+            time.sleep(2)  # seconds, in which they see the pin if they look it up before it is their turn to write
+            database.execute("COMMIT")
+        errors = [deed.exception() for deed in deeds]
+        assert [error.code for error in errors if isinstance(error, urllib.error.HTTPError)] == [404] * 3
+        assert grace.get("/people/grace/").count('class="pin-card"') == 0
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_whoever_ends_it_ends_the_worker_too(
     how: signal.Signals, tmp_path: Path, redis: Server, rabbitmq_server: RabbitMQ
 ) -> None:
     redis.flush()
-    with serve(tmp_path, "--redis", redis.url, "--broker", rabbitmq_server.url, people=8) as site:
+    folder = Path(os.path.relpath(tmp_path, ROOT))  # relative to where the server is, and the worker is elsewhere
+    with serve(folder, "--redis", redis.url, "--broker", rabbitmq_server.url, people=8) as site:
         assert "8 people; feeds are in Redis, and a worker of Celery fan out to them." in site.server.output()
         ada, grace = Visitor(site, "ada"), Visitor(site, "grace")
+        ada.pin("A kite")
         grace.post("/people/ada/follow/")
+        wait_for(lambda: "A kite" in grace.get("/"), "what was there is copied", within=SECONDS)
         ada.pin("A lighthouse")
-        wait_for(lambda: "A lighthouse" in grace.get("/"), "it arrives", within=SECONDS)
+        wait_for(lambda: "A lighthouse" in grace.get("/"), "it arrives: the worker finds followers", within=SECONDS)
         processes = site.server.processes()
         assert any("celery" in " ".join(one.cmdline()) for one in processes)
         if how == signal.SIGINT:
@@ -164,9 +197,25 @@ def test_a_new_database_does_not_show_the_feeds_of_another(tmp_path: Path, redis
             assert ada.get("/notifications/").count('class="line unread"') == 1
 
 
+def test_what_others_have_on_the_same_redis_stays(tmp_path: Path, redis: Server) -> None:
+    redis.flush()
+    others = Streams({"storages": {"default": redis.url}})
+    theirs = HomeFeedOfOthers("ada", streams=others)
+    theirs.add(Activity(actor="ada", verb=Love, object=42))
+    redis.ask("SET", "something", "else")
+    with serve(tmp_path, "--redis", redis.url, people=8):
+        assert theirs.count() == 1
+    others.close()
+    with redis.client() as client:
+        assert client.get("something") == b"else"
+        assert {key.partition(b":")[0] for key in client.scan_iter()} == {b"streamfw", b"something", b"pinboard"}
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        (["--redis", "redis+cluster://localhost"], "--redis: must be one server, redis://HOST:PORT/DB"),
+        (["--redis", "redis://localhost/0?prefix=mine:"], "--redis: must be one server, redis://HOST:PORT/DB"),
         (["--people", "3"], "--people 3: a world needs 4 or more"),
         (["--broker", "amqp://localhost//"], "--broker needs --redis too: workers are other processes"),
         (["--prot", "8001"], "unrecognized arguments: --prot"),

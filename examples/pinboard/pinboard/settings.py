@@ -3,7 +3,7 @@
 - `PINBOARD_DATA`: the folder of the SQLite file.
 - `PINBOARD_REDIS`: where feeds live, such as `redis://localhost:6379/0`; else in memory.
 - `PINBOARD_BROKER`: through which workers of Celery get to know what to fan out, such as `amqp://localhost//`; else threads do.
-- `PINBOARD_DEBUG`: shows what fails in the browser, and lets `runserver` serve the style sheet.
+- `PINBOARD_DEBUG`: 1 shows what fails in the browser, and lets `runserver` serve the style sheet.
 """
 
 import os
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("PINBOARD_DATA") or BASE_DIR / "data")
+DATA = Path(os.environ.get("PINBOARD_DATA") or BASE_DIR / "data").resolve()
 REDIS = os.environ.get("PINBOARD_REDIS")
 BROKER = os.environ.get("PINBOARD_BROKER")
 
 SECRET_KEY = "an example: a site keeps its own where nobody sees it"  # noqa: S105
-DEBUG = bool(os.environ.get("PINBOARD_DEBUG"))
+DEBUG = os.environ.get("PINBOARD_DEBUG") == "1"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 
 INSTALLED_APPS = [
@@ -51,7 +51,6 @@ TEMPLATES = [
     }
 ]
 ROOT_URLCONF = "pinboard.urls"
-WSGI_APPLICATION = "pinboard.wsgi.application"
 STATIC_URL = "static/"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
@@ -70,7 +69,10 @@ DATABASES = {
 }
 
 STREAMFW: dict[str, Any] = {
-    "storages": {"default": REDIS or "memory"},
+    # The prefix keeps the feeds apart from those of other programs: the command flushes them when it begins.
+    "storages": {
+        "default": {"backend": "redis", "options": {"url": REDIS, "prefix": "pinboard:"}} if REDIS else "memory"
+    },
     "feeds": {"home": {"max_length": 1000}, "digest": {"max_length": 200}, "notifications": {"max_length": 200}},
     "task_queue": {"backend": "threads"},
 }

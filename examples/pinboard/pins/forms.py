@@ -25,6 +25,12 @@ class SignUpForm(forms.ModelForm):
         help_texts = {"username": ""}
         widgets = {"username": forms.TextInput(attrs={"autofocus": True, "autocomplete": "username"})}
 
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        if name in {".", ".."}:
+            raise forms.ValidationError("Choose another name: addresses give this one a meaning of its own.")
+        return name
+
     def save(self, commit: bool = True) -> User:
         user = super().save(commit=False)
         user.set_password(self.cleaned_data["password"])

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 CHANNEL = "pinboard:notifications"
 COMMENT_EVERY = 15.0  # seconds
 RECONNECT_AFTER = 1.0  # seconds
+TIMEOUT = 2.0  # seconds that Redis may take to answer: whoever waits has written already
 
 
 class EventStreams:
@@ -67,11 +68,16 @@ streams = EventStreams()
 
 
 def changed(user_id: object) -> None:
-    """Say that the counts of somebody may be others now."""
-    if settings.REDIS:
-        _redis().publish(CHANNEL, str(user_id))
-    else:
+    """Say that the counts of somebody may be others now; where Redis does not answer, the log says so and nobody else."""
+    if not settings.REDIS:
         streams.wake(user_id)
+        return
+    from redis.exceptions import RedisError
+
+    try:
+        _redis().publish(CHANNEL, str(user_id))
+    except RedisError as error:
+        logger.warning("nobody is told that the counts of user %s have changed: %s", user_id, error)
 
 
 def counts(feed: NotificationFeed) -> Iterator[bytes]:
@@ -93,7 +99,7 @@ def counts(feed: NotificationFeed) -> Iterator[bytes]:
 def _redis() -> Any:
     from redis import Redis
 
-    return Redis.from_url(settings.REDIS)
+    return Redis.from_url(settings.REDIS, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT)
 
 
 _listening = threading.Lock()
@@ -107,17 +113,21 @@ def _listen_once() -> None:
 
 
 def _listen() -> None:
-    from redis.exceptions import RedisError
-
     while True:
         try:
             with _redis().pubsub() as channel:
                 channel.subscribe(CHANNEL)
-                for said in channel.listen():
-                    if said["type"] == "message":
-                        streams.wake(said["data"].decode())
-                    else:
-                        streams.wake_all()  # it listens only now: something may have been said before
-        except RedisError as error:
+                while True:
+                    _pass_on(channel.get_message(timeout=COMMENT_EVERY))
+        except Exception as error:  # noqa: BLE001 - no other thread would listen instead
             logger.warning("no live counts until Redis answers again: %s", error)
             time.sleep(RECONNECT_AFTER)
+
+
+def _pass_on(said: dict[str, Any] | None) -> None:
+    if said is None:
+        return  # nothing for a while
+    if said["type"] == "message":
+        streams.wake(said["data"].decode())
+    else:
+        streams.wake_all()  # it listens only now: something may have been said before

@@ -7,6 +7,7 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.db.models import Count, Exists, OuterRef
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -80,6 +81,7 @@ def _people_as_seen_by(user: Any) -> Any:
 
 
 # --- deeds ---
+# A pin is looked up in the transaction that writes about it: somebody may just be deleting it.
 
 
 @login_required
@@ -115,7 +117,8 @@ def comment(request: HttpRequest, pk: int) -> HttpResponse:
     form = CommentForm(request.POST)
     if not form.is_valid():
         return _show(request, pk, form)
-    deeds.comment(request.user, get_object_or_404(Pin, pk=pk), form.cleaned_data["text"])
+    with transaction.atomic():
+        deeds.comment(request.user, get_object_or_404(Pin, pk=pk), form.cleaned_data["text"])
     return redirect("pin", pk)
 
 
@@ -128,19 +131,21 @@ def _show(request: HttpRequest, pk: int, form: CommentForm) -> HttpResponse:
 @require_POST
 def love(request: HttpRequest, pk: int) -> HttpResponse:
     """Love a pin, or with `undo` no longer."""
-    pin = get_object_or_404(Pin, pk=pk)
-    if "undo" in request.POST:
-        deeds.unlove(request.user, pin)
-    else:
-        deeds.love(request.user, pin)
+    with transaction.atomic():
+        pin = get_object_or_404(Pin, pk=pk)
+        if "undo" in request.POST:
+            deeds.unlove(request.user, pin)
+        else:
+            deeds.love(request.user, pin)
     return redirect("pin", pk)
 
 
 @login_required
 @require_POST
 def repin(request: HttpRequest, pk: int) -> HttpResponse:
-    source = get_object_or_404(Pin, pk=pk)
-    made = deeds.pin(request.user, source.board, source.what, source)
+    with transaction.atomic():
+        source = get_object_or_404(Pin, pk=pk)
+        made = deeds.pin(request.user, source.board, source.what, source)
     messages.success(request, f"{made} is on your board {made.board}.")
     return redirect("pin", made.pk)
 

@@ -71,7 +71,11 @@ def _make_follows(world: World, users: dict[int, User], now: datetime) -> None:
 
 
 def publish() -> None:
-    """Put all that is in the database into the feeds; what a feed has already stays as it is."""
+    """Put all that is in the database into the feeds; what a feed has already stays as it is.
+
+    It only adds: what the database no longer has stays too, unless the feed classes are flushed before.
+    Flushing forgets what was seen and read, of which the database knows nothing.
+    """
     pins = Pin.objects.select_related("owner", "board", "source__owner")
     loves, comments = (model.objects.select_related("user", "pin__owner") for model in (Love, Comment))
     follows = Follow.objects.select_related("follower", "followed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from django.utils import timezone
 from pins import world
 from pins.feeds import DigestFeed, HomeFeed, NotificationsFeed, OwnFeed
 
+ONE_SERVER = re.compile(r"rediss?://[^?#]*")
+"""What both the storage and the counts of `live` understand."""
 VARIABLES = {"data": "PINBOARD_DATA", "redis": "PINBOARD_REDIS", "broker": "PINBOARD_BROKER"}
 """Options that are settings."""
 
@@ -78,6 +81,10 @@ def _check(options: Mapping[str, Any]) -> None:
         raise CommandError(
             "--broker needs --redis too: workers are other processes, which do not see this one's memory"
         )
+    if (redis := options["redis"] or settings.REDIS) and not ONE_SERVER.fullmatch(redis):
+        raise CommandError(
+            "--redis: must be one server, redis://HOST:PORT/DB or rediss://, without options after a '?'"
+        )
     for option, package in (("redis", "streamfw_redis"), ("broker", "streamfw_celery")):
         if options[option] and find_spec(package) is None:
             raise CommandError(f"--{option} needs {package}: python -m pip install '.[django,redis,celery]'")
@@ -116,7 +123,10 @@ def _worker() -> Iterator[None]:
         str(settings.BASE_DIR),
     ]
     queues = "streamfw.high,streamfw.normal,streamfw.low"
-    worker = subprocess.Popen([*celery, "worker", "--queues", queues, "--concurrency", "2", "--loglevel", "WARNING"])  # noqa: S603
+    worker = subprocess.Popen(  # noqa: S603
+        [*celery, "worker", "--queues", queues, "--concurrency", "2", "--loglevel", "WARNING"],
+        env={**os.environ, "PINBOARD_DATA": str(settings.DATA)},  # it may be relative, and the worker is elsewhere
+    )
     try:
         yield
     finally:

@@ -40,12 +40,20 @@ const watcher = new IntersectionObserver(
 );
 if (older()) watcher.observe(older());
 
+async function load(address) {
+  try {
+    const answer = await fetch(address);
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
+  } catch {
+    return null; // the server is gone, or the network
+  }
+}
+
 async function scrollOn() {
   const link = older();
   watcher.unobserve(link);
-  const answer = await fetch(link.href);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const more = page.querySelector("[data-endless]");
+  const page = await load(link.href);
+  const more = page?.querySelector("[data-endless]");
   if (!more) return; // the link stays, and may be followed
   document.querySelector("[data-endless]").append(...more.children);
   link.closest(".older").replaceWith(page.querySelector(".older"));
