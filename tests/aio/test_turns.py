@@ -341,6 +341,6 @@ def test_greenlets_end_with_their_thread() -> None:
         thread = threading.Thread(target=finish, args=(main(),))
         thread.start()
         thread.join()
-    assert alive() == before
+    assert alive() <= before  # those of threads that ended before may be gone by now too
     finish(main())
     assert 0 < alive() <= before + greenlets.MOST_SPARE
