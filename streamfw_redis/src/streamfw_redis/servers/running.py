@@ -100,7 +100,7 @@ class Servers(ABC):
     def _again(self, calls: Sequence[Call], values: list[Any], again: list[int], *, lost: bool) -> Replies:
         """Send again what failed and may pass: at once the first time and after redirections, else after a pause."""
         deadline = time.monotonic() + self.options.retry_for
-        seconds, at_once, told = FIRST_PAUSE, True, False
+        seconds, at_once = FIRST_PAUSE, True
         while again := [index for index in again if self._may_pass(values[index])]:
             failures = [values[index] for index in again]
             if at_once:
@@ -109,9 +109,8 @@ class Servers(ABC):
                 if time.monotonic() >= deadline:
                     break
                 at_once = all(code_of(failure) in REDIRECTS for failure in failures)
-                if not (at_once or told):
+                if not at_once:
                     self._warn(failures[0])
-                    told = True
                 logger.info("storage %r: %s; trying again in %.2f s", self.name, failures[0], seconds)
                 pause(seconds * random.uniform(0.5, 1))
                 seconds = min(seconds * 2, LONGEST_PAUSE)
@@ -135,13 +134,12 @@ class Servers(ABC):
             except (RedisError, OSError) as error:
                 if not self._may_pass(error) or time.monotonic() >= deadline:
                     raise
-                if seconds == FIRST_PAUSE:
-                    self._warn(error)
+                self._warn(error)
             pause(seconds)
             seconds = min(seconds * 2, LONGEST_PAUSE)
 
     def _warn(self, failure: BaseException) -> None:
-        """Say once for all tries, of all calls of a while, why an answer takes its time."""
+        """Say once in a while, for all tries of all calls, why an answer takes its time."""
         now = time.monotonic()
         if now - self._warned < WARN_EVERY:
             return
