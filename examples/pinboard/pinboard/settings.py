@@ -25,8 +25,8 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "pins",  # before the next, so that its templates win over the plain ones there
     "streamfw_django",
-    "pins",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
