@@ -23,9 +23,12 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 from unittest import SkipTest
+from unittest.mock import patch
 
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
+
+from streamfw_core import Add, Comment, Follow, Love, verbs
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -78,14 +81,19 @@ def _pass_over(example: Example) -> None:
 
 @contextmanager
 def _as_module(namespace: dict[str, Any]) -> Iterator[None]:
-    """Make the names of a page those of a module that can be imported."""
+    """Make the names of a page those of a module that can be imported, and its verbs with core's the only ones.
+
+    Others, that this process imported before, would be in its messages.
+    """
     module, package = ModuleType(MODULE), ModuleType("myapp")
     package.feeds = module  # type: ignore[attr-defined]
     module.__dict__.update(namespace)
     namespace["module"] = module
     sys.modules.update({"myapp": package, MODULE: module})
+    cores = {verb.id: verb for verb in (Follow, Comment, Love, Add)}
     try:
-        yield
+        with patch.dict(verbs._verbs, cores, clear=True):
+            yield
     finally:
         for name in ("myapp", MODULE):
             del sys.modules[name]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from streamfw_core.cli.demo import Pin
+from streamfw_core.verbs import get_verb_storage, register
 
 from tests.docs.pages import run_examples
 
@@ -61,3 +63,12 @@ def test_an_error_is_raised_with_its_line(tmp_path: Path) -> None:
 def test_blocks_share_names_and_a_skipped_one_does_not_run(tmp_path: Path) -> None:
     skipped = '<!-- skip: next "needs a server" -->\n\n```python\nx = 2\n```\n'
     assert run(tmp_path, block("x = 1") + skipped + block("x  # -> 1")) == 2
+
+
+def test_verbs_of_this_process_and_of_a_page_are_apart(tmp_path: Path) -> None:
+    register(Pin)
+    before = get_verb_storage()
+    registering = "class Pin(Verb):\n    id, infinitive, past_tense = 5, 'pin', 'pinned'\n\n\nregister(Pin)"
+    listing = "sorted(get_verb_storage())  # -> [1, 2, 3, 4, 5]"
+    assert run(tmp_path, block(f"from streamfw_core.verbs import *\n\n\n{registering}\n{listing}")) == 1
+    assert get_verb_storage() == before

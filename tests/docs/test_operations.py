@@ -31,7 +31,9 @@ def test_metrics_to_watch_are_metrics() -> None:
     assert rules <= told
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([A-Z][A-Za-z]+(?:Error|Failed|Out|Found|Conflict))`", PAGE))))
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`([A-Z][A-Za-z]+(?:Error|Failed|Out|Found|Conflict))`", PAGE)))
+)
 def test_errors_are_errors_of_ours(name: str) -> None:
     assert issubclass(getattr(errors, name), errors.StreamsError)
 
