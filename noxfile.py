@@ -24,6 +24,8 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 REQUIREMENTS: dict[str, Any] = PYPROJECT["tool"]["hatch"]["metadata"]["hooks"]["custom"]
 EXAMPLES = ["examples/streamfw_example_storage", "examples/streamfw_example_queue"]
 DEVELOPMENT_FOLDER = ".venv"
+SIDE_BY_SIDE = ["--numprocesses=3", "--dist=loadfile"]
+"""Tests wait for servers half of the time; each process has its own, of which Cassandra takes a gigabyte."""
 
 
 @nox.session(venv_backend="none")
@@ -39,9 +41,9 @@ def dev(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the test suite, all but the packaging tests; arguments go to pytest."""
+    """Run the test suite, all but the packaging tests, several files at a time; or what arguments to pytest say."""
     session.install(*_editable(), *_group("tests"))
-    session.run("pytest", "-m", "not packaging", *session.posargs)
+    session.run("pytest", "-m", "not packaging", *(session.posargs or SIDE_BY_SIDE))
 
 
 @nox.session

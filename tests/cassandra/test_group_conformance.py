@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import pytest
 from hypothesis import given
 from streamfw_core.storage import FeedSpec, Removal, Write
 from streamfw_core.storage.groups import Group
@@ -22,6 +23,7 @@ from streamfw_core.testing.groups.swapping import GroupSwappingContract
 from streamfw_core.testing.groups.writing import GroupWritingContract
 from streamfw_core.testing.properties import EXAMPLES
 
+from streamfw_cassandra import groups
 from tests.cassandra.feeds import OnCassandra
 
 CUT_LATER = (
@@ -48,7 +50,15 @@ class _AllButHistories(
     """`GroupStorageContract` without its random histories: those that show a deviation are not found in every run."""
 
 
-class TestCassandraGroups(_AllButHistories):
+class _AFewAtATime:
+    """What is not marked is looked for in the first rows and then in the others, in feeds as short as those of the kit too."""
+
+    @pytest.fixture(autouse=True)
+    def _a_few_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(groups, "AT_ONCE", 2)
+
+
+class TestCassandraGroups(_AFewAtATime, _AllButHistories):
     options: ClassVar = NEVER
     deviations: Mapping[str, str] = {"test_a_group_that_was_cut_is_gone_with_its_members_and_marks": CUT_LATER}
 
@@ -87,7 +97,7 @@ class _Histories(OnCassandra, GroupHistories):
         return allowed._replace(adds=adds, removes=removes, stamp=stamp)
 
 
-class TestCassandraGroupHistories(_Histories):
+class TestCassandraGroupHistories(_AFewAtATime, _Histories):
     options: ClassVar = NEVER
 
     @promise("C9", "C14", "C17", "C18", "C19")

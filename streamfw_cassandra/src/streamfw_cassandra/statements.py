@@ -18,6 +18,7 @@ __all__ = ["Statements", "Template"]
 
 PUT: Final = "UPDATE {table} USING TIMESTAMP ? SET added = true, data = ?{own} WHERE owner = ? AND id = ?"
 PUT_MEMBER: Final = "UPDATE {table} USING TIMESTAMP ? SET added = true, data = ?, in_group = ?, actor = ?{own} WHERE owner = ? AND id = ?"  # noqa: E501
+UNMARKED: Final = "UPDATE {table} USING TIMESTAMP ? SET added = true WHERE owner = ? AND id = ?"
 UPDATE: Final = "UPDATE {table} USING TIMESTAMP ? SET data = ?{own} WHERE owner = ? AND id = ?"
 FACT: Final = "UPDATE {table} USING TIMESTAMP ? AND TTL ? SET added = true, data = ? WHERE owner = ? AND id = ?"
 SEE: Final = "UPDATE {table} USING TIMESTAMP ? SET seen = true WHERE owner = ? AND id = ?"
@@ -38,11 +39,14 @@ PAGE_UP: Final = (
 COUNT: Final = "SELECT COUNT(added) FROM {table} WHERE owner = ? AND id >= ? AND id <= ?"
 PRESENT: Final = "SELECT id, WRITETIME(added) FROM {table} WHERE owner = ? AND id IN ?"
 MEMBERS: Final = (
-    "SELECT id, WRITETIME(added), in_group, actor, WRITETIME(seen), WRITETIME(read), data FROM {table} WHERE owner = ?"
+    "SELECT id, WRITETIME(added), in_group, actor, WRITETIME(seen), WRITETIME(read), data FROM {table}"
+    " WHERE owner = ? AND id <= ?"
 )
 
-OUTLINE: Final = "SELECT id, WRITETIME(added), in_group, seen, read FROM {table} WHERE owner = ?"
+OUTLINE: Final = "SELECT id, WRITETIME(added), in_group, seen, read FROM {table} WHERE owner = ? AND id >= ? AND id < ?"
 """What counting, marking and trimming take of members."""
+NEWEST: Final = "SELECT id, WRITETIME(added), in_group, seen, read FROM {table} WHERE owner = ? LIMIT ?"
+"""An outline from the top: what is not marked, facts, and the newest members."""
 
 
 @define

@@ -33,7 +33,7 @@ class Timeline:
 
     def page(self, query: Query) -> Reading[Page]:
         """What a query finds."""
-        _, start, stop, lower, upper, oldest_first, hydrate = query
+        _, start, stop, lower, upper, oldest_first, hydrate, _ = query
         room = self.spec.keep
         if oldest_first:
             lower = max(lower, (yield from self.oldest()))

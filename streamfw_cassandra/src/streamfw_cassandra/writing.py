@@ -25,7 +25,7 @@ from streamfw_cassandra.running import Running
 from streamfw_cassandra.sessions import WRITE
 from streamfw_cassandra.statements import Statements, Template
 from streamfw_cassandra.tables import Tables
-from streamfw_cassandra.values import pack_id
+from streamfw_cassandra.values import pack_id, pack_unmarked, rows_of
 
 __all__ = ["Writing"]
 
@@ -63,14 +63,19 @@ class Writing:
         end = self.running.start(self._requests(planned, batches), WRITE)
         return lambda: self._failures(asked.what, batches, end())
 
-    def to_one(self, owner: str, statements: Sequence[Any], what: str) -> None:
-        """Send statements on one feed.
+    def to_one(self, owner: str, what: str, *steps: Sequence[Any]) -> None:
+        """Send statements on one feed: as one batch, or each step after those before it, where there are too many.
 
         :raises StorageError: one of them failed.
         """
+        together = [*self._packed(owner, [statement for step in steps for statement in step])]
+        for batches in [together] if len(together) <= 1 else (self._packed(owner, step) for step in steps):
+            self.running.all([batch.request for batch in batches], what, WRITE)
+
+    def _packed(self, owner: str, statements: Sequence[Any]) -> Iterator[Batch]:
         packer = Packer(self.running.sessions.options)
-        batches = [*packer.add(owner, statements, [0] * len(statements)), *packer.end()]
-        self.running.all([batch.request for batch in batches], what, WRITE)
+        yield from packer.add(owner, statements, [0] * len(statements))
+        yield from packer.end()
 
     def outgrown(self, spec: FeedSpec, writes: Sequence[Write], failures: Mapping[str, Exception]) -> list[str]:
         """Feeds to look at for what no reader sees any more: each now and then, so that rows stay within bounds."""
@@ -155,7 +160,8 @@ def _templates(asked: Statements, spec: FeedSpec, write: Write, notes: Mapping[i
         if note.removed < put.stamp:
             yield from _put(asked, spec, put, note)
     for removal in write.removes:
-        yield Template(asked(cql.REMOVE), (removal.stamp,), (pack_id(removal.id),))
+        for row in rows_of(spec, removal.id):
+            yield Template(asked(cql.REMOVE), (removal.stamp,), (row,))
     for update in write.updates if spec.inline or spec.columns else ():
         payload = (update.payload or b"") if spec.inline else None
         yield _update(asked, update.id, update.stamp, payload, _own(spec, update))
@@ -168,6 +174,8 @@ def _put(asked: Statements, spec: FeedSpec, put: Entry, note: Note) -> Iterator[
         # With the stamp of its own: a put that did not know of the update must not take its place.
         yield _update(asked, put.id, note.updated, note.data or b"", [UNSET_VALUE] * len(spec.columns))
         payload = None
+    if spec.kind == "notification":
+        yield Template(asked(cql.UNMARKED), (put.stamp,), (pack_unmarked(put.id),))
     statement = asked(cql.PUT if spec.kind == "flat" else cql.PUT_MEMBER)
     member = () if spec.kind == "flat" else (put.group, put.actor)
     data = UNSET_VALUE if payload is None else payload

@@ -557,6 +557,15 @@ class CountsUnseenOnItsOwn(PlainGroups):
 
 
 @breaks("C18")
+class CountsSeenGroupsWhereOnlyMarksAreAskedFor(PlainGroups):
+    """What is unseen is counted in another way where the number of groups does not matter, and wrong."""
+
+    def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
+        found = zip(queries, super().stats(spec, queries), strict=True)
+        return [Stats(0, stats.entries, stats.unread) if query.marks_only else stats for query, stats in found]
+
+
+@breaks("C18")
 class CountsUnseenWithoutBounds(PlainGroups):
     """What is unseen is counted in the whole feed, whatever the bounds."""
 

@@ -63,7 +63,7 @@ class Timelines:
 
     def select(self, query: Query, spec: FeedSpec) -> list[Entry]:
         """The entries that a query asks for, in its order."""
-        owner, start, stop, lower, upper, oldest_first, _ = query
+        owner, start, stop, lower, upper, oldest_first, *_ = query
         entries = self.feeds.get(owner)
         if not entries:
             return []

@@ -98,7 +98,7 @@ class NotificationFeed(AggregatedFeed):
         return len(changed)
 
     def _stats(self) -> Stats:
-        query = self._query(0, None)
+        query = self._query(0, None)._replace(marks_only=True)
         return self._binding.timelines.stats(self._binding.spec, [query])[0] if query.lower <= query.upper else Stats(0)
 
     def _updated(self, changes: Mapping[str, Change], activities: dict[int, Activity]) -> None:

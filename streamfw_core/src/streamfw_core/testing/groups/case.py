@@ -116,7 +116,11 @@ class GroupCase(StorageCase):
 
     def stats(self, spec: FeedSpec, query: Query | str) -> Stats:
         """The counts of a query (or a whole feed, given its owner)."""
-        return self.storage.stats(spec, [Query(query) if isinstance(query, str) else query])[0]
+        asked = Query(query) if isinstance(query, str) else query
+        [stats] = self.storage.stats(spec, [asked])
+        [marks] = self.storage.stats(spec, [asked._replace(marks_only=True)])
+        same(marks[1:], stats[1:], "C18", "unseen and unread where nothing else is asked for, and with all counts")
+        return stats
 
     def unmarked(self, spec: FeedSpec, owner: str) -> tuple[int, int]:
         """How many groups are unseen and unread."""

@@ -273,6 +273,7 @@ class GroupHistoriesContract(GroupHistories):
             same([group.id for group in groups], ids, "C3", f"groups {words}")
             counts = (len(within), sum(not group.seen for group in within), len(within))
             same(stats[:], counts, "C18", f"groups, unseen and unread {words}")
+            self.stats(spec, query)
 
 
 def _added(base: int, number: int, stamp: int) -> Added:
