@@ -265,7 +265,9 @@ class GroupHistoriesContract(GroupHistories):
             for lower, upper, start, stop, oldest_first in asked
         ]
         found = self.groups.read_groups(spec, queries)
-        for query, groups, stats in zip(queries, found, self.storage.stats(spec, queries), strict=True):
+        counted = self.storage.stats(spec, queries)
+        alone = self.storage.stats(spec, [query._replace(marks_only=True) for query in queries])
+        for query, groups, stats, marks in zip(queries, found, counted, alone, strict=True):
             within = [group for group in shown if query.lower <= group.id <= query.upper]
             ordered = within[::-1] if query.oldest_first else within
             words = f"[{query.start}:{query.stop}] from {query.lower - base} to {query.upper - base} among {members}"
@@ -273,7 +275,7 @@ class GroupHistoriesContract(GroupHistories):
             same([group.id for group in groups], ids, "C3", f"groups {words}")
             counts = (len(within), sum(not group.seen for group in within), len(within))
             same(stats[:], counts, "C18", f"groups, unseen and unread {words}")
-            self.stats(spec, query)
+            same(marks[1:], counts[1:], "C18", f"unseen and unread, where nothing else is asked for, {words}")
 
 
 def _added(base: int, number: int, stamp: int) -> Added:
