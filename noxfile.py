@@ -24,8 +24,8 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 REQUIREMENTS: dict[str, Any] = PYPROJECT["tool"]["hatch"]["metadata"]["hooks"]["custom"]
 EXAMPLES = ["examples/streamfw_example_storage", "examples/streamfw_example_queue"]
 DEVELOPMENT_FOLDER = ".venv"
-SIDE_BY_SIDE = ["--numprocesses=3", "--dist=loadfile"]
-"""Tests wait for servers half of the time; each process has its own, of which Cassandra takes a gigabyte."""
+SIDE_BY_SIDE = ["--numprocesses=2", "--dist=loadfile"]
+"""Tests often wait for servers; each process has its own, of which Cassandra takes a gigabyte."""
 
 
 @nox.session(venv_backend="none")
