@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -14,9 +13,6 @@ from streamfw_core.queues.inline import InlineQueue
 from streamfw_core.queues.protocol import FanoutPriority, TaskQueue
 
 __all__ = ["Sending", "enqueue"]
-
-AHEAD = 2
-"""Messages that are begun and not ended while the next one is made."""
 
 
 def enqueue(queue: TaskQueue, message: bytes, priority: FanoutPriority) -> None:
@@ -33,8 +29,7 @@ def enqueue(queue: TaskQueue, message: bytes, priority: FanoutPriority) -> None:
 class Sending:
     """Messages for feeds on their way to a task queue, until the `with` block ends.
 
-    The inline queue begins some before it ends the first of them, so that storages have work while the next is made,
-    and while it waits for what must be known before it is written.
+    The inline queue begins each before it ends the one before, so that storages have work while the next is made.
 
     :param begin: begins to execute a message; what it returns does the rest.
     """
@@ -44,32 +39,30 @@ class Sending:
         """What a queue that executes at once reports here, as the other messages are still sent."""
         self._queue = queue
         self._begin = begin
-        self._begun: deque[Callable[[], None]] = deque()
+        self._end: Callable[[], None] | None = None
 
     def send(self, message: bytes, priority: FanoutPriority) -> None:
         if type(self._queue) is InlineQueue:  # what a subclass does in `enqueue` must be done
-            self._begun.append(self._queue.begin(message, self._begin))
-            if len(self._begun) > AHEAD:
-                self._finish(self._begun.popleft())
+            before, self._end = self._end, self._queue.begin(message, self._begin)
+            self._finish(before)
         else:
             self._finish(partial(enqueue, self._queue, message, priority))
         give_way()
 
-    def _finish(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except StorageError as error:
-            self.failed.append(error)
+    def _finish(self, work: Callable[[], None] | None) -> None:
+        if work is not None:
+            try:
+                work()
+            except StorageError as error:
+                self.failed.append(error)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        try:
-            while error is None and self._begun:
-                self._finish(self._begun.popleft())
-        finally:
-            while self._begun:
-                # The publisher should know what ended the fan-out.
-                with suppress(Exception):
-                    self._begun.popleft()()
+        if error is None:
+            self._finish(self._end)
+        elif self._end is not None:
+            # The publisher should know what ended the fan-out.
+            with suppress(Exception):
+                self._end()
