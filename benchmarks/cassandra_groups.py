@@ -175,8 +175,8 @@ def notices(bench: CassandraBench, streams: Streams, bare: Bare, feeds: int) -> 
 
     def through_streamfw(owner: str, entry: Entry) -> None:
         add(streams, [owner], [entry])
-        groups.stats(binding.spec, [Query(owner, marks_only=True)])
-        groups.stats(binding.spec, [Query(owner, marks_only=True)])
+        for count in ("unseen", "unread"):
+            groups.stats(binding.spec, [Query(owner, counts=(count,))])
         groups.mark(binding.spec, owner, None, seen=True, read=True, stamp=next_stamp())
 
     def by_hand(owner: str, entry: Entry) -> None:

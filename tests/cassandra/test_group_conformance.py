@@ -23,7 +23,7 @@ from streamfw_core.testing.groups.swapping import GroupSwappingContract
 from streamfw_core.testing.groups.writing import GroupWritingContract
 from streamfw_core.testing.properties import EXAMPLES
 
-from streamfw_cassandra import groups
+from streamfw_cassandra import unmarked
 from tests.cassandra.feeds import OnCassandra
 
 CUT_LATER = (
@@ -55,7 +55,7 @@ class _AFewAtATime:
 
     @pytest.fixture(autouse=True)
     def _a_few_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(groups, "AT_ONCE", 2)
+        monkeypatch.setattr(unmarked, "AT_ONCE", 2)
 
 
 class TestCassandraGroups(_AFewAtATime, _AllButHistories):

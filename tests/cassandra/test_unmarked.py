@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from cassandra.cluster import Session
-from streamfw_cassandra.groups import AT_ONCE
 from streamfw_cassandra.running import Running
 from streamfw_cassandra.sessions import READ, WRITE
 from streamfw_cassandra.storage import CassandraStorage
+from streamfw_cassandra.unmarked import AT_ONCE
 from streamfw_cassandra.values import LAST
 from streamfw_core.errors import StorageError
 from streamfw_core.keys import KeyFormat
@@ -76,8 +76,11 @@ def mark(storage: CassandraStorage, owner: str, *, seen: bool = True, read: bool
 
 
 def counted(storage: CassandraStorage, owner: str, spec: FeedSpec = BELL) -> tuple[int, int]:
-    [stats] = storage.stats(spec, [Query(owner, marks_only=True)])
-    return stats.unseen, stats.unread
+    [both] = storage.stats(spec, [Query(owner, counts=("unseen", "unread"))])
+    [unseen] = storage.stats(spec, [Query(owner, counts=("unseen",))])
+    [unread] = storage.stats(spec, [Query(owner, counts=("unread",))])
+    assert (both.unseen, both.unread) == (unseen.unseen, unread.unread)
+    return both.unseen, both.unread
 
 
 def shown(storage: CassandraStorage, owner: str, spec: FeedSpec = BELL) -> tuple[int, int]:
@@ -104,7 +107,7 @@ def test_what_is_marked_is_not_read(storage: CassandraStorage, owner: str, asked
             put(storage, owner, [added])
         asked.clear()
         assert counted(storage, owner) == (expected, expected)
-        assert len(asked) == 1
+        assert len(asked) == 3  # one for each way to ask
     assert storage.stats(BELL, [Query(owner)]) == [Stats(GROUPS, 2, 2)]
 
 
@@ -116,7 +119,7 @@ def test_what_arrives_late_is_looked_for_as_far_down_as_it_is(
     put(storage, owner, [member(1)])
     asked.clear()
     assert counted(storage, owner) == (1, 1)
-    assert len(asked) == 2
+    assert len(asked) == 6
     assert mark(storage, owner) == ["group 1"]
     assert counted(storage, owner) == shown(storage, owner) == (0, 0)
 
@@ -144,6 +147,28 @@ def test_groups_for_which_there_is_no_room_are_not_counted(storage: CassandraSto
     assert counted(storage, owner, SHORT) == shown(storage, owner, SHORT) == (5, 5)
     storage.mark(SHORT, owner, None, seen=True, read=True, stamp=1)
     assert counted(storage, owner, SHORT) == shown(storage, owner, SHORT) == (0, 0)
+
+
+def test_what_was_seen_and_never_read_is_not_read_to_count_what_is_unseen(
+    storage: CassandraStorage, owner: str, asked: list[Any]
+) -> None:
+    put(storage, owner, map(member, range(MANY)))
+    mark(storage, owner, read=False)
+    for number, requests in ((0, 1), (1, 2)):
+        put(storage, owner, map(member, range(MANY, MANY + number)))
+        asked.clear()
+        [stats] = storage.stats(BELL, [Query(owner, counts=("unseen",))])
+        assert (stats.unseen, len(asked)) == (number, requests)
+    assert counted(storage, owner) == shown(storage, owner) == (1, GROUPS)
+    assert len(mark(storage, owner)) == GROUPS
+    assert counted(storage, owner) == shown(storage, owner) == (0, 0)
+
+
+def test_a_mark_of_all_is_the_last_one_also_where_all_was_seen(storage: CassandraStorage, owner: str) -> None:
+    put(storage, owner, map(member, range(MANY)))
+    assert mark(storage, owner, read=False)
+    assert storage.mark(BELL, owner, None, seen=True, read=False, stamp=7) == []
+    assert {group.seen_at for [*groups] in storage.read_groups(BELL, [Query(owner)]) for group in groups} == {7}
 
 
 # --- what stands there ---

@@ -5,10 +5,6 @@ and as read. Those cells have the time of the member's own stamp: a removal take
 after that is unseen.
 
 Rows with ids at the very top are *facts* about the feed: when a group was last marked, and where the feed was cut.
-
-Above them, notification feeds have a row for each member that was not marked as seen and as read: so what is unseen and unread
-is known without the members that are marked, which are most. It is written and removed with its member, and with its stamp.
-That it is there proves nothing, as a member that is added again while it is there has one too: the cells of the member do.
 """
 
 from __future__ import annotations

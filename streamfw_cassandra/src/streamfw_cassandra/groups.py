@@ -11,23 +11,20 @@ from functools import partial
 from typing import Any
 
 from attrs import frozen
-from streamfw_core.ids import DIGEST_BITS
 from streamfw_core.storage import Change, FeedSpec, Outcome, Query, Stats, Write
 from streamfw_core.storage.groups import Group
 
 from streamfw_cassandra import statements as cql
 from streamfw_cassandra.group_rows import FACT_OF_ALL, GroupedFeed, fact_of_group, floor_fact, outlined
-from streamfw_cassandra.running import Reading, Running
+from streamfw_cassandra.running import Running
 from streamfw_cassandra.sessions import WRITE
-from streamfw_cassandra.statements import Statements
-from streamfw_cassandra.values import END, FIRST, LAST, id_of, pack_id, pack_unmarked, rows_of, seconds
+from streamfw_cassandra.unmarked import find_unmarked, rows_of, unread_row, unseen_row
+from streamfw_cassandra.values import END, FIRST, LAST, pack_id, seconds
 from streamfw_cassandra.writing import Writing
 
 __all__ = ["EXACT_MEMBERS", "Groups"]
 
 EXACT_MEMBERS = 10_000
-AT_ONCE = 64
-"""Rows that are read to find what is not marked, which is nearly always among the newest."""
 MARKS = {(True, False): cql.SEE, (False, True): cql.READ, (True, True): cql.SEE_AND_READ}
 
 
@@ -70,11 +67,11 @@ class Groups:
         self, spec: FeedSpec, owner: str, keys: Sequence[str] | None, *, seen: bool, read: bool, stamp: int
     ) -> list[str]:
         """See `GroupStorage.mark`."""
-        [(feed, unmarked)] = self._unmarked(spec, [owner])
+        [(feed, unmarked)] = self._unmarked(spec, [owner], read=read)
         if keys is not None and not {*keys} <= {*feed.groups}:
             [feed] = self._outlines(spec, [owner])
         marked = [*feed.groups] if keys is None else [key for key in dict.fromkeys(keys) if key in feed.groups]
-        if not marked or not (seen or read):
+        if not (marked or (keys is None and unmarked)) or not (seen or read):
             return []
         asked = self.writing.statements(spec, "marking")
 
@@ -88,9 +85,16 @@ class Groups:
             wanted = seen and not member.seen, read and not member.read
             if any(wanted):
                 marks.append(statement(member.id, member.stamp, *wanted))
-            is_done = (seen or member.seen) and (read or member.read)
-            if is_done and (any(wanted) or member.id in unmarked):
-                done.append(asked(cql.REMOVE).bind((member.stamp, owner, pack_unmarked(member.id))))
+            elif member.id not in unmarked:
+                continue
+            if not (seen or member.seen):
+                continue
+            done.append(asked(cql.REMOVE).bind((member.stamp, owner, unseen_row(member.id))))
+            unread = unread_row(member.id)
+            if read or member.read:
+                done.append(asked(cql.REMOVE).bind((member.stamp, owner, unread)))
+            else:
+                marks.append(asked(cql.UNMARKED).bind((member.stamp, owner, unread)))
         self.writing.to_one(owner, asked.what, marks, done)
         return [key for key in marked if (seen and not feed.is_seen(key)) or (read and not feed.is_read(key))]
 
@@ -146,8 +150,14 @@ class Groups:
     def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
         """See `Storage.stats`."""
         counts = []
-        feeds = self._with_unmarked if all(query.marks_only for query in queries) else self._outlines
-        for query, feed in self._of(queries, partial(feeds, spec)):
+        asked = {count for query in queries for count in query.counts}
+
+        def feeds(owners: Sequence[str]) -> list[GroupedFeed]:
+            if "entries" in asked:
+                return self._outlines(spec, owners)
+            return [feed for feed, _ in self._unmarked(spec, owners, read="unread" in asked)]
+
+        for query, feed in self._of(queries, feeds):
             keys = feed.keys(query)
             unseen, unread = (sum(not is_marked(key) for key in keys) for is_marked in (feed.is_seen, feed.is_read))
             counts.append(Stats(len(keys), unseen, unread))
@@ -183,40 +193,15 @@ class Groups:
             for owner, known in zip(owners, rows, strict=True)
         ]
 
-    def _with_unmarked(self, spec: FeedSpec, owners: Sequence[str]) -> list[GroupedFeed]:
-        """Of the feeds without actors, payloads and the times of marks, all groups that are not marked, and maybe others."""
-        return [feed for feed, _ in self._unmarked(spec, owners)]
-
-    def _unmarked(self, spec: FeedSpec, owners: Sequence[str]) -> list[tuple[GroupedFeed, frozenset[int]]]:
-        """As `_with_unmarked`, and which of their members may not be marked."""
+    def _unmarked(
+        self, spec: FeedSpec, owners: Sequence[str], *, read: bool
+    ) -> list[tuple[GroupedFeed, frozenset[int]]]:
+        """See `find_unmarked`."""
         if spec.kind != "notification":
             return [(feed, frozenset()) for feed in self._outlines(spec, owners)]
         asked = self.writing.statements(spec, "reading")
-        return self.running.read([_unmarked(asked, spec, owner) for owner in owners], asked.what)
+        return self.running.read([find_unmarked(asked, spec, owner, read=read) for owner in owners], asked.what)
 
     def _members(self, spec: FeedSpec, owners: Sequence[str]) -> dict[str, set[int]]:
         feeds = zip(owners, self._outlines(spec, owners), strict=True)
         return {owner: {one.id for members in feed.groups.values() for one in members} for owner, feed in feeds}
-
-
-def _unmarked(asked: Statements, spec: FeedSpec, owner: str) -> Reading[tuple[GroupedFeed, frozenset[int]]]:
-    """One feed from its newest group to the oldest that is not marked, or further, and which members may not be marked."""
-    [rows] = yield [asked(cql.NEWEST).bind((owner, AT_ONCE))]
-    if len(rows) == AT_ONCE:
-        lower, upper = _oldest_unmarked(rows), rows[-1][0]
-        if lower < upper:
-            [more] = yield [asked(cql.OUTLINE).bind((owner, lower, upper))]
-            rows = [*rows, *more]
-    known = outlined([row for row in rows if row[0] <= LAST])
-    if known is None:
-        [known] = yield [asked(cql.MEMBERS).bind((owner, LAST))]
-    return GroupedFeed.of(spec, owner, known), frozenset(id_of(id[len(LAST) :]) for id, *_ in rows if id > LAST)
-
-
-def _oldest_unmarked(rows: Sequence[tuple[Any, ...]]) -> bytes:
-    """Down to where a feed must be known of which this is the top: no group without members from there on is newer."""
-    unmarked = [id[len(LAST) :] for id, *_ in rows if id > LAST]
-    if len(unmarked) == len(rows):
-        return FIRST
-    oldest = min((id for id in unmarked if len(id) == len(LAST)), default=LAST)
-    return pack_id(id_of(oldest) >> DIGEST_BITS << DIGEST_BITS)

@@ -7,16 +7,15 @@ from typing import Final, TypeVar
 
 from streamfw_core.errors import ArgumentError
 from streamfw_core.ids import MAX_ID
-from streamfw_core.storage import FeedSpec
 
-__all__ = ["END", "FIRST", "LAST", "LIMIT", "id_of", "pack_id", "pack_unmarked", "parts", "rows_of", "seconds"]
+__all__ = ["END", "FIRST", "LAST", "LIMIT", "id_of", "pack_id", "parts", "seconds"]
 
 Item = TypeVar("Item")
 
 FIRST: Final = bytes(16)
 LAST: Final = MAX_ID.to_bytes(16, "big")
 END: Final = LAST + bytes(1)
-"""After all ids, and before what `pack_unmarked` makes of them."""
+"""What comes after all ids."""
 LIMIT: Final = 2**31 - 1
 """The largest number of rows that a statement can ask for."""
 LONGEST: Final = 20 * 365 * 86_400
@@ -36,16 +35,6 @@ def pack_id(id: int) -> bytes:
 
 def id_of(packed: bytes) -> int:
     return int.from_bytes(packed, "big")
-
-
-def pack_unmarked(id: int) -> bytes:
-    """Where it stands that a member is not marked: 32 bytes, which come after all ids, and are ordered as those are."""
-    return LAST + pack_id(id)
-
-
-def rows_of(spec: FeedSpec, id: int) -> list[bytes]:
-    """Where there may be something of an entry."""
-    return [pack_id(id), pack_unmarked(id)] if spec.kind == "notification" else [pack_id(id)]
 
 
 def seconds(ttl: float) -> int:

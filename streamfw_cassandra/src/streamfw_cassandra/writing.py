@@ -25,7 +25,8 @@ from streamfw_cassandra.running import Running
 from streamfw_cassandra.sessions import WRITE
 from streamfw_cassandra.statements import Statements, Template
 from streamfw_cassandra.tables import Tables
-from streamfw_cassandra.values import pack_id, pack_unmarked, rows_of
+from streamfw_cassandra.unmarked import rows_of, unseen_row
+from streamfw_cassandra.values import pack_id
 
 __all__ = ["Writing"]
 
@@ -175,7 +176,7 @@ def _put(asked: Statements, spec: FeedSpec, put: Entry, note: Note) -> Iterator[
         yield _update(asked, put.id, note.updated, note.data or b"", [UNSET_VALUE] * len(spec.columns))
         payload = None
     if spec.kind == "notification":
-        yield Template(asked(cql.UNMARKED), (put.stamp,), (pack_unmarked(put.id),))
+        yield Template(asked(cql.UNMARKED), (put.stamp,), (unseen_row(put.id),))
     statement = asked(cql.PUT if spec.kind == "flat" else cql.PUT_MEMBER)
     member = () if spec.kind == "flat" else (put.group, put.actor)
     data = UNSET_VALUE if payload is None else payload

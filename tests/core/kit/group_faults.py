@@ -562,7 +562,9 @@ class CountsSeenGroupsWhereOnlyMarksAreAskedFor(PlainGroups):
 
     def stats(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Stats]:
         found = zip(queries, super().stats(spec, queries), strict=True)
-        return [Stats(0, stats.entries, stats.unread) if query.marks_only else stats for query, stats in found]
+        return [
+            Stats(0, stats.entries, stats.unread) if "entries" not in query.counts else stats for query, stats in found
+        ]
 
 
 @breaks("C18")

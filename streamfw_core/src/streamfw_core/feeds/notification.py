@@ -45,15 +45,15 @@ class NotificationFeed(AggregatedFeed):
 
     def count_unseen(self) -> int:
         """How many groups have something that was not seen, within the feed's filter."""
-        return self._stats().unseen
+        return self._stats("unseen").unseen
 
     def count_unread(self) -> int:
         """How many groups have something that was not read, within the feed's filter."""
-        return self._stats().unread
+        return self._stats("unread").unread
 
     def get_notification_data(self) -> dict[str, int]:
         """Both counts, as an application sends them to a browser: `{"unseen_count": 1, "unread_count": 2}`."""
-        stats = self._stats()
+        stats = self._stats("unseen", "unread")
         return {"unseen_count": stats.unseen, "unread_count": stats.unread}
 
     def mark_activity(
@@ -97,8 +97,8 @@ class NotificationFeed(AggregatedFeed):
             self._counts_changed()
         return len(changed)
 
-    def _stats(self) -> Stats:
-        query = self._query(0, None)._replace(marks_only=True)
+    def _stats(self, *counts: str) -> Stats:
+        query = self._query(0, None)._replace(counts=counts)
         return self._binding.timelines.stats(self._binding.spec, [query])[0] if query.lower <= query.upper else Stats(0)
 
     def _updated(self, changes: Mapping[str, Change], activities: dict[int, Activity]) -> None:

@@ -189,7 +189,7 @@ class Query(NamedTuple):
     :param stop: exclusive; None: all.
     :param oldest_first: the order; newest first otherwise.
     :param hydrate: the namespace of the records to return with the entries; None: payloads are inline.
-    :param marks_only: of `stats`, only `unseen` and `unread` are asked for: `entries` may then be anything.
+    :param counts: which fields of `Stats` are asked of `stats`: the others may be anything.
     """
 
     owner: str
@@ -199,7 +199,7 @@ class Query(NamedTuple):
     upper: int = MAX_ID
     oldest_first: bool = False
     hydrate: str | None = None
-    marks_only: bool = False
+    counts: Sequence[str] = ("entries", "unseen", "unread")
 
 
 class Page(NamedTuple):

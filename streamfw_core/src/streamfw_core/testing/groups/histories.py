@@ -266,7 +266,7 @@ class GroupHistoriesContract(GroupHistories):
         ]
         found = self.groups.read_groups(spec, queries)
         counted = self.storage.stats(spec, queries)
-        alone = self.storage.stats(spec, [query._replace(marks_only=True) for query in queries])
+        alone = self.storage.stats(spec, [query._replace(counts=("unseen", "unread")) for query in queries])
         for query, groups, stats, marks in zip(queries, found, counted, alone, strict=True):
             within = [group for group in shown if query.lower <= group.id <= query.upper]
             ordered = within[::-1] if query.oldest_first else within
