@@ -57,7 +57,8 @@ def conformance(session: nox.Session) -> None:
 def packaging(session: nox.Session) -> None:
     """Build every distribution, and install them in empty environments (a few minutes)."""
     session.install(*_editable(), *_group("packaging"))
-    session.run("pytest", "-m", "packaging", *(session.posargs or ["tests/packaging"]))
+    # A fixture that builds and installs everything is slow where much else runs.
+    session.run("pytest", "-m", "packaging", "--timeout=1200", *(session.posargs or ["tests/packaging"]))
 
 
 @nox.session
