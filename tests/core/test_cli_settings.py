@@ -21,6 +21,7 @@ WRONG = {"storages": {"hot": 3}, "feed": {}, "tombstone_ttl": -1}
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STREAMFW_SETTINGS", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")  # no cell is folded
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     Path("settings_of_a_test.py").write_text(SETTINGS)

@@ -61,6 +61,7 @@ class Chaos:
     def _run(self) -> None:
         try:
             while not self._stop.wait(self._dice.uniform(0.4, 1.6) * self._every):
+                self._start_who_ended()
                 if self._restarts and self._progress() >= self._restarts[0][0]:
                     _, name, restart = self._restarts.pop(0)
                     restart()
@@ -71,6 +72,13 @@ class Chaos:
                 self.counts[f"{name} restarted"] += 1
         except BaseException as error:  # noqa: BLE001 - told by stop()
             self.error = error
+
+    def _start_who_ended(self) -> None:
+        """As a supervisor does: Celery ends a worker whose only process is killed before it has said that it is up."""
+        for worker in self._workers:
+            if not worker.running:
+                worker.launch()
+                self.counts[f"{worker.name} ended"] += 1
 
     def _kill_somebody(self) -> None:
         running = [program for program in self._programs if program.running]

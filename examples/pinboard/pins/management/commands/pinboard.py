@@ -25,6 +25,8 @@ from pins.feeds import DigestFeed, HomeFeed, NotificationsFeed, OwnFeed
 
 ONE_SERVER = re.compile(r"rediss?://[^?#]*")
 """What both the storage and the counts of `live` understand."""
+PATIENCE = 30.0
+"""Seconds in which a worker may end what it is doing."""
 VARIABLES = {"data": "PINBOARD_DATA", "redis": "PINBOARD_REDIS", "broker": "PINBOARD_BROKER"}
 """Options that are settings."""
 
@@ -48,7 +50,8 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         _check(options)
         _begin_anew_with({VARIABLES[name]: options[name] for name in VARIABLES if options[name]})
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        for ends in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ends, lambda *_: sys.exit())
         server = _server(options["port"])
         settings.DATA.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
@@ -126,9 +129,14 @@ def _worker() -> Iterator[None]:
     worker = subprocess.Popen(  # noqa: S603
         [*celery, "worker", "--queues", queues, "--concurrency", "2", "--loglevel", "WARNING"],
         env={**os.environ, "PINBOARD_DATA": str(settings.DATA)},  # it may be relative, and the worker is elsewhere
+        process_group=0,  # so that Ctrl-C ends this process alone, and this process the worker
     )
     try:
         yield
     finally:
         worker.terminate()
-        worker.wait()
+        try:
+            worker.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(worker.pid, signal.SIGKILL)  # its messages are the broker's still
+            worker.wait()
