@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--followers", type=int, default=110, help="of a user at most; half as many in the mean")
     parser.add_argument("--every", type=float, default=3.0, help="seconds between two kills, in the mean")
     parser.add_argument("--outbox", action="store_true", help="publish through the outbox")
+    parser.add_argument("--patience", type=float, default=1800.0, help="seconds for publishing, and for what follows")
     given = parser.parse_args()
     started = time.monotonic()
 

@@ -28,7 +28,8 @@ __all__ = ["Plan", "Result", "run"]
 
 VISIBILITY_TIMEOUT = 8
 QUEUES = ("streamfw.high", "streamfw.normal", "streamfw.low")
-PATIENCE = 1800.0
+DRAINING = 90.0
+"""Seconds in which workers are still killed when all is published."""
 
 
 @frozen
@@ -43,6 +44,7 @@ class Plan:
     followers: int
     every: float
     outbox: bool
+    patience: float
     say: Callable[[str], None] = field(repr=False)
 
 
@@ -77,7 +79,7 @@ def run(plan: Plan) -> Result:
         chaos = _chaos(plan, workers, programs, storage, broker, folder)
         chaos.start()
         _wait_for_programs(plan, programs, folder)
-        _wait_for_messages(plan, broker)
+        _wait_for_messages(plan, broker, DRAINING)
         chaos.stop()
         for worker in workers:
             if not worker.running:
@@ -195,7 +197,7 @@ def _chaos(
 
 def _wait_for_programs(plan: Plan, programs: Sequence[Worker], folder: Path) -> None:
     """Until both have done all; one that is being killed is not done."""
-    deadline, told = time.monotonic() + PATIENCE, 0.0
+    deadline, told = time.monotonic() + plan.patience, 0.0
     while True:
         published = publishing.journal(folder, publishing.PUBLISHED)
         removed = publishing.journal(folder, publishing.REMOVED)
@@ -203,12 +205,16 @@ def _wait_for_programs(plan: Plan, programs: Sequence[Worker], folder: Path) -> 
         if len(published) >= plan.activities and len(removed) >= len(wanted):
             return
         if time.monotonic() > deadline:
-            logs = "\n".join(f"{program}:\n{program.log()}" for program in programs)
-            raise TimeoutError(f"{len(published)} published and {len(removed)} removed after {PATIENCE:.0f} s\n{logs}")
+            what = f"{len(published)} published and {len(removed)} removed after {plan.patience:.0f} s"
+            raise TimeoutError(f"{what}\n{_logs(programs)}")
         if time.monotonic() - told > 10:
             told = time.monotonic()
             plan.say(f"{len(published)} published, {len(removed)} removed")
         time.sleep(0.2)
+
+
+def _logs(programs: Sequence[Worker]) -> str:
+    return "\n".join(f"{program}:\n{program.log()}" for program in programs)
 
 
 def _send_copies(streams: Streams, folder: Path) -> int:
@@ -221,9 +227,10 @@ def _send_copies(streams: Streams, folder: Path) -> int:
 
 def _settle(plan: Plan, streams: Streams, broker: Any, workers: Sequence[Worker]) -> int:
     """Wait until nothing waits, nothing runs and nothing is dead. Returns how many letters were tried again."""
-    dead, deadline = 0, time.monotonic() + PATIENCE
+    dead, deadline = 0, time.monotonic() + plan.patience
     while time.monotonic() < deadline:
-        _wait_for_messages(plan, broker)
+        if not _wait_for_messages(plan, broker, plan.patience):
+            break
         # What runs or is to be tried again goes back to the broker when its worker stops.
         for worker in workers:
             worker.stop()
@@ -239,19 +246,20 @@ def _settle(plan: Plan, streams: Streams, broker: Any, workers: Sequence[Worker]
             return dead
         plan.say(f"{letters} dead letters are tried again")
         dead += letters
-    raise TimeoutError(f"messages are left after {PATIENCE:.0f} s")
+    raise TimeoutError(f"messages are left after {plan.patience:.0f} s\n{_logs(workers)}")
 
 
-def _wait_for_messages(plan: Plan, broker: Any) -> None:
-    """Until all have been fetched; they may still be executed."""
-    deadline, told = time.monotonic() + PATIENCE, time.monotonic()
+def _wait_for_messages(plan: Plan, broker: Any, within: float) -> bool:
+    """Until all have been fetched, which this returns; they may still be executed."""
+    deadline, told = time.monotonic() + within, time.monotonic()
     while waiting := _waiting_or_down(broker):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{waiting} messages wait after {PATIENCE:.0f} s")
+            return False
         if time.monotonic() - told > 10:
             told = time.monotonic()
             plan.say(f"{waiting} messages wait")
         time.sleep(0.5)
+    return True
 
 
 def _waiting_or_down(broker: Any) -> int:

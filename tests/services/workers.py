@@ -47,6 +47,11 @@ class Worker(Program):
         self._begin = len(self.output())
         self._launch(self.command, environment=self._environment, cwd=self._cwd)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it runs, and has said that it is ready since it was started."""
+        return self.running and self.ready in self._said()
+
     def wait_until_ready(self) -> None:
         """Wait until it says so.
 
