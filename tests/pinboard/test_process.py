@@ -143,6 +143,15 @@ def test_a_pin_that_is_just_being_deleted_is_not_found(tmp_path: Path) -> None:
         assert grace.get("/people/grace/").count('class="pin-card"') == 0
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As in a terminal: tests that run in the background may have to ignore Ctrl-C, and what they start with them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_whoever_ends_it_ends_the_worker_too(
     how: signal.Signals, tmp_path: Path, redis: Server, rabbitmq_server: RabbitMQ

@@ -50,8 +50,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         _check(options)
         _begin_anew_with({VARIABLES[name]: options[name] for name in VARIABLES if options[name]})
-        for ends in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ends, lambda *_: sys.exit())
+        for ends in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            if signal.getsignal(ends) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(ends, lambda *_: sys.exit())
         server = _server(options["port"])
         settings.DATA.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
@@ -136,7 +137,8 @@ def _worker() -> Iterator[None]:
     finally:
         worker.terminate()
         try:
-            worker.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            os.killpg(worker.pid, signal.SIGKILL)  # its messages are the broker's still
-            worker.wait()
+            with suppress(subprocess.TimeoutExpired):
+                worker.wait(PATIENCE)
+        finally:  # also at the second Ctrl-C
+            if worker.poll() is None:
+                os.killpg(worker.pid, signal.SIGKILL)  # its messages are the broker's still
