@@ -171,6 +171,14 @@ def test_a_mark_of_all_is_the_last_one_also_where_all_was_seen(storage: Cassandr
     assert {group.seen_at for [*groups] in storage.read_groups(BELL, [Query(owner)]) for group in groups} == {7}
 
 
+def test_a_mark_of_all_is_the_last_one_also_above_many_marks_of_groups(storage: CassandraStorage, owner: str) -> None:
+    groups = [f"one of {number}" for number in range(AT_ONCE + 1)]
+    put(storage, owner, [at(number)._replace(group=group, actor="1") for number, group in enumerate(groups)])
+    assert storage.mark(BELL, owner, groups, seen=True, read=True, stamp=6) == groups
+    assert storage.mark(BELL, owner, None, seen=True, read=True, stamp=7) == []
+    assert {group.seen_at for [*found] in storage.read_groups(BELL, [Query(owner)]) for group in found} == {7}
+
+
 # --- what stands there ---
 
 
@@ -202,6 +210,18 @@ def test_a_member_that_is_added_again_stays_marked(storage: CassandraStorage, se
     assert counted(storage, owner) == shown(storage, owner) == (0, 0)
     assert mark(storage, owner) == []
     assert rows(session, storage, owner) == 0
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_removal_that_comes_late_takes_no_mark_along_that_came_after_the_member_was_added_again(
+    storage: CassandraStorage, owner: str, read: bool
+) -> None:
+    put(storage, owner, [member(0, stamp=3), *map(member, range(1, MANY))])
+    mark(storage, owner, read=read)
+    put(storage, owner, [member(0, stamp=5)])
+    mark(storage, owner, read=read)
+    assert not storage.write(BELL, [Write([owner], removes=[Removal(at(0).id, 4)])]).failures
+    assert counted(storage, owner) == shown(storage, owner) == (0, 0 if read else GROUPS)
 
 
 @pytest.mark.parametrize("failing", [0, 1])

@@ -18,7 +18,8 @@ from streamfw_cassandra import statements as cql
 from streamfw_cassandra.group_rows import FACT_OF_ALL, GroupedFeed, fact_of_group, floor_fact, outlined
 from streamfw_cassandra.running import Running
 from streamfw_cassandra.sessions import WRITE
-from streamfw_cassandra.unmarked import find_unmarked, rows_of, unread_row, unseen_row
+from streamfw_cassandra.statements import Statements
+from streamfw_cassandra.unmarked import find_unmarked, hints_of, unread_row, unseen_row
 from streamfw_cassandra.values import END, FIRST, LAST, pack_id, seconds
 from streamfw_cassandra.writing import Writing
 
@@ -67,34 +68,32 @@ class Groups:
         self, spec: FeedSpec, owner: str, keys: Sequence[str] | None, *, seen: bool, read: bool, stamp: int
     ) -> list[str]:
         """See `GroupStorage.mark`."""
-        [(feed, unmarked)] = self._unmarked(spec, [owner], read=read)
-        if keys is not None and not {*keys} <= {*feed.groups}:
+        [(feed, hints)] = self._unmarked(spec, [owner], read=read)
+        if not (feed.groups or hints) or (keys is not None and not {*keys} <= {*feed.groups}):
             [feed] = self._outlines(spec, [owner])
         marked = [*feed.groups] if keys is None else [key for key in dict.fromkeys(keys) if key in feed.groups]
-        if not (marked or (keys is None and unmarked)) or not (seen or read):
+        if not (marked or (keys is None and hints)) or not (seen or read):
             return []
         asked = self.writing.statements(spec, "marking")
-
-        def statement(id: int, stamp: int, see: bool, read: bool) -> Any:
-            return asked(MARKS[see, read]).bind((stamp, owner, pack_id(id)))
-
         facts = [FACT_OF_ALL] if keys is None else [fact_of_group(key) for key in marked]
-        marks = [statement(fact, stamp, seen, read) for fact in facts]
+        marks = [asked(MARKS[seen, read]).bind((stamp, owner, pack_id(fact))) for fact in facts]
         done: list[Any] = []
         for member in (member for key in marked for member in feed.groups[key]):
-            wanted = seen and not member.seen, read and not member.read
-            if any(wanted):
-                marks.append(statement(member.id, member.stamp, *wanted))
-            elif member.id not in unmarked:
+            after = member._replace(seen=seen or member.seen, read=read or member.read)
+            unseen, unread = unseen_row(member.id), unread_row(member.id)
+            too_many = after.seen and (unseen in hints or (after.read and unread in hints))
+            if after == member and not too_many:
                 continue
-            if not (seen or member.seen):
+            # All that is so, with the stamp of now: where a hint goes, nothing older may take away what it goes for.
+            marks.append(asked(MARKS[after.seen, after.read]).bind((member.stamp, owner, pack_id(member.id))))
+            if not after.seen:
                 continue
-            done.append(asked(cql.REMOVE).bind((member.stamp, owner, unseen_row(member.id))))
-            unread = unread_row(member.id)
-            if read or member.read:
-                done.append(asked(cql.REMOVE).bind((member.stamp, owner, unread)))
-            else:
+            if not member.seen or unseen in hints:
+                done.append(asked(cql.REMOVE).bind((member.stamp, owner, unseen)))
+            if not after.read:
                 marks.append(asked(cql.UNMARKED).bind((member.stamp, owner, unread)))
+            elif (member.seen and not member.read) or unread in hints:
+                done.append(asked(cql.REMOVE).bind((member.stamp, owner, unread)))
         self.writing.to_one(owner, asked.what, marks, done)
         return [key for key in marked if (seen and not feed.is_seen(key)) or (read and not feed.is_read(key))]
 
@@ -110,23 +109,15 @@ class Groups:
                 continue
             id, data = floor_fact(feed.id_of(kept[-1]), kept)
             floor = asked(cql.FACT).bind((stamp, seconds(ttl), data, owner, pack_id(id)))
-            removes = [
-                asked(cql.REMOVE).bind((stamp, owner, row))
-                for key in cut
-                for member in feed.groups[key]
-                for row in rows_of(spec, member.id)
-            ]
-            self.writing.to_one(owner, asked.what, [floor], removes)
+            gone = [(member.id, stamp) for key in cut for member in feed.groups[key]]
+            self.writing.to_one(owner, asked.what, [floor], *_removals(asked, spec, owner, gone))
 
     def trim(self, spec: FeedSpec, owners: Sequence[str]) -> None:
         """Delete groups that no reader sees, each member with its own stamp: one that is added anew is not concerned."""
         asked = self.writing.statements(spec, "trimming")
         for owner, feed in zip(owners, self._outlines(spec, owners), strict=True):
-            hidden = [member for members in feed.hidden.values() for member in members]
-            removes = [
-                asked(cql.REMOVE).bind((one.stamp, owner, row)) for one in hidden for row in rows_of(spec, one.id)
-            ]
-            self.writing.to_one(owner, asked.what, removes)
+            gone = [(member.id, member.stamp) for members in feed.hidden.values() for member in members]
+            self.writing.to_one(owner, asked.what, *_removals(asked, spec, owner, gone))
 
     # --- reading ---
 
@@ -195,7 +186,7 @@ class Groups:
 
     def _unmarked(
         self, spec: FeedSpec, owners: Sequence[str], *, read: bool
-    ) -> list[tuple[GroupedFeed, frozenset[int]]]:
+    ) -> list[tuple[GroupedFeed, frozenset[bytes]]]:
         """See `find_unmarked`."""
         if spec.kind != "notification":
             return [(feed, frozenset()) for feed in self._outlines(spec, owners)]
@@ -205,3 +196,12 @@ class Groups:
     def _members(self, spec: FeedSpec, owners: Sequence[str]) -> dict[str, set[int]]:
         feeds = zip(owners, self._outlines(spec, owners), strict=True)
         return {owner: {one.id for members in feed.groups.values() for one in members} for owner, feed in feeds}
+
+
+def _removals(
+    asked: Statements, spec: FeedSpec, owner: str, gone: Sequence[tuple[int, int]]
+) -> tuple[list[Any], list[Any]]:
+    """What deletes members, each with a stamp, and then their hints: a member without would be counted by nobody."""
+    remove = asked(cql.REMOVE)
+    members = [remove.bind((stamp, owner, pack_id(id))) for id, stamp in gone]
+    return members, [remove.bind((stamp, owner, row)) for id, stamp in gone for row in hints_of(spec, id)]

@@ -1,7 +1,7 @@
 """What is kept of members of notification feeds that are not marked, so that to count and to mark takes few of the others.
 
-Above all ids there is a row for each member that was not seen; below these, and above all ids too, one for each that was seen
-and not read. They are written and removed with their members, and have their stamps. That one is there proves nothing,
+Above all ids there is a *hint* for each member that was not seen: a row; below these, and above all ids too, one for each that
+was seen and not read. They are written and removed with their members, and have their stamps. That one is there proves nothing,
 as a member that is added again while it is there gets one: the cells of the member do. What is sure is that there is one
 for each member that is not marked.
 """
@@ -19,7 +19,7 @@ from streamfw_cassandra.running import Reading
 from streamfw_cassandra.statements import Statements
 from streamfw_cassandra.values import END, FIRST, LAST, id_of, pack_id
 
-__all__ = ["find_unmarked", "rows_of", "unread_row", "unseen_row"]
+__all__ = ["find_unmarked", "hints_of", "rows_of", "unread_row", "unseen_row"]
 
 UNREAD: Final = END
 UNSEEN: Final = LAST + b"\x01"
@@ -36,18 +36,23 @@ def unread_row(id: int) -> bytes:
     return UNREAD + pack_id(id)
 
 
+def hints_of(spec: FeedSpec, id: int) -> list[bytes]:
+    """Where there may be hints of an entry."""
+    return [unread_row(id), unseen_row(id)] if spec.kind == "notification" else []
+
+
 def rows_of(spec: FeedSpec, id: int) -> list[bytes]:
     """Where there may be something of an entry."""
-    return [pack_id(id), unread_row(id), unseen_row(id)] if spec.kind == "notification" else [pack_id(id)]
+    return [pack_id(id), *hints_of(spec, id)]
 
 
 def find_unmarked(
     asked: Statements, spec: FeedSpec, owner: str, *, read: bool
-) -> Reading[tuple[GroupedFeed, frozenset[int]]]:
+) -> Reading[tuple[GroupedFeed, frozenset[bytes]]]:
     """All groups of a notification feed that are not marked, and maybe others, without actors, payloads and times of marks.
 
     :param read: those that are not marked as read, too.
-    :returns: them, and members of which a row says that they are not marked.
+    :returns: them, and the hints that were read.
     """
     [top] = yield [asked(cql.NEWEST).bind((owner, AT_ONCE))]
     wanted = [id for id, *_ in top if id >= (UNREAD if read else UNSEEN)]
@@ -62,7 +67,7 @@ def find_unmarked(
     known: list[tuple[Any, ...]] | None = outlined(rows)
     if known is None:
         [known] = yield [asked(cql.MEMBERS).bind((owner, LAST))]
-    return GroupedFeed.of(spec, owner, known), frozenset(_member(id) for id, *_ in top if id > LAST)
+    return GroupedFeed.of(spec, owner, known), frozenset(id for id, *_ in top if id > LAST)
 
 
 def _start_of_millisecond(rows: list[bytes]) -> bytes:
