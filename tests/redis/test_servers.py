@@ -79,7 +79,12 @@ class TestRestart:
         storage = make(kept.url, retry_for=10)
         write(storage, 1)
         kept.pause()
-        with meanwhile(lambda: (kept.kill(), kept.start()), after=2):  # seconds, in which even a busy machine sends it
+
+        def kill_and_start() -> None:
+            kept.kill()
+            kept.start()
+
+        with meanwhile(kill_and_start, after=2):  # seconds, in which even a busy machine sends it
             outcome = write(storage, 2)
         assert outcome.added is None
         assert not outcome.failures
