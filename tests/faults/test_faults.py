@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def test_nothing_is_lost_doubled_or_resurrected(queue: str, broker: str) -> None:
     if broker == "rabbitmq" and find_rabbitmq() is None:
         unavailable("no RabbitMQ is found: see CONTRIBUTING.md")
-    size = ["--activities", "400", "--users", "100", "--followers", "60", "--every", "2", "--patience", "250"]
+    size = ["--activities", "400", "--users", "100", "--followers", "60", "--every", "2", "--patience", "220"]
     outbox = ["--outbox"] if queue == "kombu" else []
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults", "--broker", broker, "--queue", queue, *size, *outbox],
