@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from streamfw_cassandra.storage import CassandraStorage
-from streamfw_cassandra.writing import SMALLEST_SLACK
 from streamfw_core.errors import StorageError
 from streamfw_core.keys import KeyFormat
 from streamfw_core.storage import Change, Entry, FeedSpec, Query, Removal, Stats, Write
@@ -81,7 +80,7 @@ def stored(session: Any, storage: CassandraStorage, owner: str, spec: FeedSpec =
 
 @pytest.mark.slow
 def test_rows_stay_within_bounds_however_much_is_added(make_storage: Make, session: Any, owner: str) -> None:
-    storage = make_storage()
+    storage = make_storage(slack=FEED.keep)
     storage.prepare([FEED])
     most = 0
     for start in range(0, ADDS, 20):
@@ -90,8 +89,8 @@ def test_rows_stay_within_bounds_however_much_is_added(make_storage: Make, sessi
         assert not storage.write(FEED, writes).failures
         if start % 1000 == 0:
             most = max(most, len(stored(session, storage, owner, FEED)))
-    # A feed is looked at once in so many adds in the mean. That it is not in 15 times as many happens once in three millions.
-    assert most <= FEED.keep + 15 * SMALLEST_SLACK
+    # A feed is looked at once in a hundred adds in the mean. That it is not in 1,500 happens once in three millions.
+    assert most <= FEED.keep + 15 * FEED.keep
     assert shown(storage, owner, FEED) == [*range(ADDS - 1, ADDS - 101, -1)]
     assert storage.stats(FEED, [Query(owner)]) == [Stats(100)]
 

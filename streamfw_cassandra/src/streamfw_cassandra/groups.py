@@ -84,7 +84,7 @@ class Groups:
             too_many = after.seen and (unseen in hints or (after.read and unread in hints))
             if after == member and not too_many:
                 continue
-            # All that is so, with the stamp of now: where a hint goes, nothing older may take away what it goes for.
+            # Its whole state, with its newest stamp: no older removal may take away the mark for which a hint goes.
             marks.append(asked(MARKS[after.seen, after.read]).bind((member.stamp, owner, pack_id(member.id))))
             if not after.seen:
                 continue
