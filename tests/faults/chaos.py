@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 import psutil
 
 from tests.services.program import Program
+from tests.services.waiting import wait_for
 from tests.services.workers import Worker
 
 __all__ = ["Chaos"]
@@ -21,6 +23,9 @@ MOST_ENDS = 5
 
 class Chaos:
     """A thread that kills with -9 every few seconds, and at given points of the progress restarts servers.
+
+    Everybody is killed once before chance decides who is next, so that no short run leaves anybody out: programs first,
+    as they end.
 
     :param workers: of the task queue: killed as a whole, or one of their processes.
     :param programs: killed as a whole; one that has ended by itself has done its work.
@@ -61,6 +66,15 @@ class Chaos:
         if self.error is not None:
             raise self.error
 
+    def wait_until_workers_were_killed(self, within: float) -> None:
+        """Wait until each was killed as a whole, or the killing has ended, of which `stop` tells.
+
+        :raises TimeoutError: when that takes longer than this many seconds.
+        """
+        wait_for(
+            lambda: self.error or not any(map(self._is_due, self._workers)), "each worker was killed", within=within
+        )
+
     def _run(self) -> None:
         try:
             while not self._stop.wait(self._dice.uniform(0.4, 1.6) * self._every):
@@ -89,20 +103,22 @@ class Chaos:
         # Whoever is still starting is spared: on a busy machine that takes longer than there is between two kills.
         programs = [program for program in self._programs if program.is_ready]
         workers = [worker for worker in self._workers if worker.is_ready]
+        due = [*filter(self._is_due, programs)] or [*filter(self._is_due, workers)]
         if not (programs or workers):
             return
-        victim = self._dice.choice([*workers, *workers, *programs])
-        if victim in self._workers and self._dice.random() < 0.5:
-            try:
+        victim = self._dice.choice(due or [*workers, *workers, *programs])
+        if victim in workers and victim not in due and victim.children() and self._dice.random() < 0.5:
+            with contextlib.suppress(TimeoutError, psutil.NoSuchProcess):
                 victim.kill_one_child()
-            except (TimeoutError, psutil.NoSuchProcess):
-                return
-            self.counts[f"child of {victim.name} killed"] += 1
+                self.counts[f"child of {victim.name} killed"] += 1
             return
         victim.kill()
         self.counts[f"{victim.name} killed"] += 1
         time.sleep(self._dice.uniform(0, 0.5))
         victim.launch()
+
+    def _is_due(self, one: Worker) -> bool:
+        return not self.counts[f"{one.name} killed"]
 
 
 def kill_and_restart(server: Program, pause: float) -> None:

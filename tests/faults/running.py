@@ -80,6 +80,7 @@ def run(plan: Plan) -> Result:
         chaos.start()
         _wait_for_programs(plan, programs, folder)
         _wait_for_messages(plan, broker, DRAINING)
+        chaos.wait_until_workers_were_killed(DRAINING)
         chaos.stop()
         for worker in workers:
             if not worker.running:

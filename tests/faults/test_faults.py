@@ -34,6 +34,7 @@ def test_nothing_is_lost_doubled_or_resurrected(queue: str, broker: str) -> None
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 feeds differ" in done.stdout
-    assert "worker killed" in done.stdout
+    assert "urgent worker killed" in done.stdout
+    assert "patient worker killed" in done.stdout
     assert "broker restarted 2" in done.stdout
     assert "storage restarted 1" in done.stdout
