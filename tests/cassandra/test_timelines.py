@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from cassandra.cluster import Session
 from streamfw_cassandra.storage import CassandraStorage
 from streamfw_core.errors import StorageError
 from streamfw_core.keys import KeyFormat
@@ -101,6 +102,28 @@ def test_a_trim_leaves_what_readers_see(trimming: CassandraStorage, session: Any
         visible = shown(trimming, owner)
         assert stored(session, trimming, owner) == visible
     assert visible == [39, 38, 37, 36, 35]
+
+
+def test_many_feeds_are_trimmed_with_few_requests(
+    storage: CassandraStorage, trimming: CassandraStorage, session: Any, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners = [f"{owner}-{number}" for number in range(90)]
+    for number in range(12):
+        assert not storage.write(SHORT, [Write(owners[number::12], puts=[*map(at, range(number))])]).failures
+    sent: list[Any] = []
+    execute = Session.execute_async
+
+    def spy(self: Session, query: Any, *arguments: Any, **more: Any) -> Any:
+        sent.append(query)
+        return execute(self, query, *arguments, **more)
+
+    monkeypatch.setattr(Session, "execute_async", spy)
+    assert not trimming.write(SHORT, [Write(owners, puts=[at(99)])]).failures
+    # One for what is remembered, three that write, two that look, and at most as many that cut as write.
+    assert len(sent) <= 1 + 3 + 2 + 3
+    for index, each in enumerate(owners):
+        newest = [99, *range(index % 12 - 1, -1, -1)][:5]
+        assert stored(session, trimming, each) == shown(trimming, each) == newest
 
 
 def test_one_write_of_more_than_a_feed_keeps_is_trimmed_too(
@@ -252,11 +275,14 @@ def test_reads_go_past_rows_that_are_no_entries(storage: CassandraStorage, owner
     assert storage.read(INLINE, [Query(owner)])[0].entries == expected[:4]
 
 
-def test_a_trim_counts_entries_and_not_rows(trimming: CassandraStorage, owner: str) -> None:
+def test_a_trim_counts_entries_and_not_rows(trimming: CassandraStorage, session: Any, owner: str) -> None:
     for number in range(50, 60):
         update(trimming, owner, at(number), at(number).stamp + 1, b"no entry")
     put(trimming, owner, *(at(number, b"x") for number in range(20)), spec=INLINE)
     assert shown(trimming, owner, INLINE) == [*range(19, -1, -1)]
+    put(trimming, owner, *(at(number, b"x") for number in range(20, 26)), spec=INLINE)
+    assert shown(trimming, owner, INLINE) == [*range(25, 5, -1)]
+    assert stored(session, trimming, owner, INLINE) == [*range(59, 49, -1), *range(25, 5, -1)]
 
 
 # --- reports ---

@@ -111,6 +111,18 @@ def test_what_is_marked_is_not_read(storage: CassandraStorage, owner: str, asked
     assert storage.stats(BELL, [Query(owner)]) == [Stats(GROUPS, 2, 2)]
 
 
+def test_to_mark_again_what_is_marked_takes_one_read_and_says_when(
+    storage: CassandraStorage, owner: str, asked: list[Any]
+) -> None:
+    put(storage, owner, map(member, range(MANY)))
+    assert len(mark(storage, owner)) == GROUPS
+    asked.clear()
+    assert storage.mark(BELL, owner, None, seen=True, read=True, stamp=7) == []
+    assert len(asked) == 2
+    [groups] = storage.read_groups(BELL, [Query(owner)])
+    assert {(group.seen_at, group.read_at) for group in groups} == {(7, 7)}
+
+
 def test_what_arrives_late_is_looked_for_as_far_down_as_it_is(
     storage: CassandraStorage, owner: str, asked: list[Any]
 ) -> None:
@@ -121,6 +133,17 @@ def test_what_arrives_late_is_looked_for_as_far_down_as_it_is(
     assert counted(storage, owner) == (1, 1)
     assert len(asked) == 6
     assert mark(storage, owner) == ["group 1"]
+    assert counted(storage, owner) == shown(storage, owner) == (0, 0)
+
+
+@pytest.mark.parametrize("number", [AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, BELL.keep])
+def test_as_much_that_is_not_marked_as_is_read_at_once_or_more(
+    storage: CassandraStorage, owner: str, number: int
+) -> None:
+    alone = [member(index)._replace(group=str(index)) for index in range(number)]
+    put(storage, owner, alone)
+    assert counted(storage, owner) == shown(storage, owner) == (number, number)
+    assert sorted(mark(storage, owner)) == sorted(str(one.group) for one in alone)
     assert counted(storage, owner) == shown(storage, owner) == (0, 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from attrs import define, field
@@ -44,25 +44,26 @@ class Packer:
     options: Options
     _open: Batch = field(factory=Batch)
 
-    def add(self, owner: str, statements: Sequence[Any], sizes: Sequence[int]) -> Iterator[Batch]:
-        """Take the statements of one feed; those batches come out that are full.
+    def fill(self, feeds: Iterable[tuple[str, Sequence[Any]]], sizes: Sequence[int]) -> Iterator[Batch]:
+        """Take as many statements of each feed; those batches come out that are full.
 
-        :param sizes: bytes of the payload of each.
+        :param sizes: bytes of the payload of each statement.
         """
-        row = ROW + len(owner)
-        size = sum(sizes) + len(statements) * row
-        if size > self.options.batch_bytes:
-            yield from self.end()
-            yield from self._alone(owner, statements, [size + row for size in sizes])
-            return
+        most_rows, most_bytes = self.options.batch_rows, self.options.batch_bytes
+        number = len(sizes)
+        fixed = sum(sizes) + number * ROW
         batch = self._open
-        full = len(batch.statements) + len(statements) > self.options.batch_rows
-        if batch.statements and (full or batch.size + size > self.options.batch_bytes):
-            yield from self.end()
-            batch = self._open
-        batch.statements += statements
-        batch.owners += [owner] * len(statements)
-        batch.size += size
+        for owner, statements in feeds:
+            size = fixed + number * len(owner)
+            if batch.statements and (len(batch.statements) + number > most_rows or batch.size + size > most_bytes):
+                yield batch
+                self._open = batch = Batch()
+            if size > most_bytes:
+                yield from self._alone(owner, statements, [size + ROW + len(owner) for size in sizes])
+                continue
+            batch.statements += statements
+            batch.owners += [owner] * number
+            batch.size += size
 
     def end(self) -> Iterator[Batch]:
         """What is left."""

@@ -112,7 +112,7 @@ class GroupedFeed:
                 members.append(Member(id, stamp, group, actor, data, seen is not None, read is not None))
         groups: dict[str, list[Member]] = {}
         for member in members:
-            if not any(floor.hides(member) for floor in floors):
+            if not (floors and any(floor.hides(member) for floor in floors)):
                 groups.setdefault(member.group, []).append(member)
         order = sorted(groups, key=lambda key: group_id(groups[key][0].id, key), reverse=True)
         return cls(

@@ -19,7 +19,7 @@ from streamfw_cassandra.group_rows import FACT_OF_ALL, GroupedFeed, fact_of_grou
 from streamfw_cassandra.running import Running
 from streamfw_cassandra.sessions import WRITE
 from streamfw_cassandra.statements import Statements
-from streamfw_cassandra.unmarked import find_unmarked, hints_of, unread_row, unseen_row
+from streamfw_cassandra.unmarked import find_unmarked, hints_of, member_of, unread_row, unseen_row
 from streamfw_cassandra.values import END, FIRST, LAST, pack_id, seconds
 from streamfw_cassandra.writing import Writing
 
@@ -78,7 +78,10 @@ class Groups:
         facts = [FACT_OF_ALL] if keys is None else [fact_of_group(key) for key in marked]
         marks = [asked(MARKS[seen, read]).bind((stamp, owner, pack_id(fact))) for fact in facts]
         done: list[Any] = []
+        hinted = {member_of(hint) for hint in hints}
         for member in (member for key in marked for member in feed.groups[key]):
+            if member.seen >= seen and member.read >= read and member.id not in hinted:
+                continue
             after = member._replace(seen=seen or member.seen, read=read or member.read)
             unseen, unread = unseen_row(member.id), unread_row(member.id)
             too_many = after.seen and (unseen in hints or (after.read and unread in hints))

@@ -38,6 +38,7 @@ PAGE_UP: Final = (
 )
 COUNT: Final = "SELECT COUNT(added) FROM {table} WHERE owner = ? AND id >= ? AND id <= ?"
 PRESENT: Final = "SELECT id, WRITETIME(added) FROM {table} WHERE owner = ? AND id IN ?"
+NEWEST_OF_SOME: Final = "SELECT owner, id, WRITETIME(added) FROM {table} WHERE owner IN ? PER PARTITION LIMIT ?"
 MEMBERS: Final = (
     "SELECT id, WRITETIME(added), in_group, actor, WRITETIME(seen), WRITETIME(read), data FROM {table}"
     " WHERE owner = ? AND id <= ?"

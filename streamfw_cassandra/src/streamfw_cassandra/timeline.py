@@ -9,6 +9,8 @@ Every method is a `Reading`: it yields statements, and is sent their rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from attrs import frozen
@@ -20,7 +22,7 @@ from streamfw_cassandra.running import Reading
 from streamfw_cassandra.statements import Statements
 from streamfw_cassandra.values import LIMIT, id_of, pack_id
 
-__all__ = ["Timeline"]
+__all__ = ["Timeline", "excess"]
 
 
 @frozen
@@ -91,19 +93,6 @@ class Timeline:
         rows = yield from self.entries(cql.IDS_UP, 0, MAX_ID, hidden + 1)
         return id_of(rows[-1][0]) if len(rows) > hidden else 0
 
-    def excess(self) -> Reading[Any]:
-        """The statement that deletes what no reader sees; None: there is nothing.
-
-        It has the stamp of the newest entry that it deletes, so that whatever is put with a newer stamp, however old its id,
-        stays; what of that nobody sees goes when newer entries have taken that one's place.
-        """
-        keep = self.spec.keep
-        rows = yield from self.entries(cql.IDS, 0, MAX_ID, keep + 1)
-        if len(rows) <= keep:
-            return None
-        (bound, _), (_, stamp) = rows[keep - 1 :]
-        return self.statements(cql.CUT).bind((stamp, self.owner, bound))
-
     def counts(self, bounds: Sequence[tuple[int, int]]) -> Reading[list[int]]:
         """How many entries there are within each bounds, inclusive, whether readers see them or not."""
         count = self.statements(cql.COUNT)
@@ -125,3 +114,24 @@ class Timeline:
             last = id_of(rows[-1][0])
             lower, upper = (last + 1, upper) if select in {cql.IDS_UP, cql.PAGE_UP} else (lower, last - 1)
         return found
+
+
+def excess(spec: FeedSpec, statements: Statements, owners: Sequence[str]) -> Reading[list[tuple[str, Any]]]:
+    """Of feeds those that have more entries than readers see, each with the statement that deletes the others.
+
+    That has the stamp of the newest entry that it deletes, so that whatever is put with a newer stamp, however old its id,
+    stays; what of that nobody sees goes when newer entries have taken that one's place.
+    """
+    wanted = min(spec.keep + 1, LIMIT)
+    [found] = yield [statements(cql.NEWEST_OF_SOME).bind(([*owners], wanted))]
+    cuts = []
+    for owner, some in groupby(found, itemgetter(0)):
+        rows = [*some]
+        if len(rows) == wanted and None in map(itemgetter(2), rows):
+            # Some are no entries: there may be more below them.
+            entries = yield from Timeline(spec, statements, owner).entries(cql.IDS, 0, MAX_ID, wanted)
+            rows = [(owner, *entry) for entry in entries]
+        if len(rows) == wanted:
+            (_, bound, _), (_, _, stamp) = rows[-2:]
+            cuts.append((owner, statements(cql.CUT).bind((stamp, owner, bound))))
+    return cuts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from attrs import frozen
 from streamfw_core.storage import Change, FeedSpec, Outcome, Page, Query, Stats, Write
@@ -11,11 +12,16 @@ from streamfw_core.storage import Change, FeedSpec, Outcome, Page, Query, Stats,
 from streamfw_cassandra import statements as cql
 from streamfw_cassandra.running import Running
 from streamfw_cassandra.sessions import WRITE
-from streamfw_cassandra.timeline import Timeline
-from streamfw_cassandra.values import pack_id
+from streamfw_cassandra.timeline import Timeline, excess
+from streamfw_cassandra.values import pack_id, parts
 from streamfw_cassandra.writing import Writing
 
 __all__ = ["Timelines"]
+
+ROWS_PER_LOOK: Final = 1_000
+"""A request has its price, and so has an answer that is large."""
+FEEDS_PER_LOOK: Final = 50
+"""ScyllaDB refuses more than 100 partitions in one request."""
 
 
 @frozen
@@ -32,7 +38,8 @@ class Timelines:
 
         def finish() -> Outcome:
             failures = end()
-            self.writing.tidied(partial(self.trim, spec), self.writing.outgrown(spec, writes, failures))
+            outgrown = self.writing.outgrown(spec, writes, failures, _together(spec))
+            self.writing.tidied(partial(self.trim, spec), outgrown)
             if not report:
                 return Outcome(failures=failures)
             changes = _changes(writes, before, self._shown(spec, writes))
@@ -60,11 +67,11 @@ class Timelines:
         self.running.all(cuts, asked.what, WRITE)
 
     def trim(self, spec: FeedSpec, owners: Sequence[str]) -> None:
-        """Delete what no reader sees."""
-        if owners:
-            feeds = [self._feed(spec, owner, "trimming") for owner in owners]
-            cuts = self.running.read([feed.excess() for feed in feeds], feeds[0].statements.what)
-            self.running.all([cut for cut in cuts if cut is not None], feeds[0].statements.what, WRITE)
+        """Delete what no reader sees: several feeds are looked at with one request, and cut with one."""
+        asked = self.writing.statements(spec, "trimming")
+        looks = [excess(spec, asked, some) for some in parts(owners, _together(spec))]
+        found = self.running.read(looks, asked.what)
+        self.writing.to_many([cut for cuts in found for cut in cuts], asked.what)
 
     def read(self, spec: FeedSpec, queries: Sequence[Query]) -> list[Page]:
         """See `Storage.read`."""
@@ -96,6 +103,11 @@ class Timelines:
             [self._feed(spec, owner).shown([*of_owner]) for owner, of_owner in ids.items()], _reading(spec)
         )
         return dict(zip(ids, found, strict=True))
+
+
+def _together(spec: FeedSpec) -> int:
+    """How many feeds are looked at with one request."""
+    return max(1, min(FEEDS_PER_LOOK, ROWS_PER_LOOK // (spec.keep + 1)))
 
 
 def _reading(spec: FeedSpec) -> str:

@@ -19,7 +19,7 @@ from streamfw_cassandra.running import Reading
 from streamfw_cassandra.statements import Statements
 from streamfw_cassandra.values import END, FIRST, LAST, id_of, pack_id
 
-__all__ = ["find_unmarked", "hints_of", "rows_of", "unread_row", "unseen_row"]
+__all__ = ["find_unmarked", "hints_of", "member_of", "rows_of", "unread_row", "unseen_row"]
 
 UNREAD: Final = END
 UNSEEN: Final = LAST + b"\x01"
@@ -34,6 +34,11 @@ def unseen_row(id: int) -> bytes:
 
 def unread_row(id: int) -> bytes:
     return UNREAD + pack_id(id)
+
+
+def member_of(hint: bytes) -> int:
+    """The id of the member that a hint is of."""
+    return id_of(hint[len(UNSEEN) :])
 
 
 def hints_of(spec: FeedSpec, id: int) -> list[bytes]:
@@ -67,14 +72,20 @@ def find_unmarked(
     known: list[tuple[Any, ...]] | None = outlined(rows)
     if known is None:
         [known] = yield [asked(cql.MEMBERS).bind((owner, LAST))]
+    elif len(wanted) < AT_ONCE and len(known) <= spec.keep:
+        # All hints were read; and however many groups there are, the feed shows them all.
+        known = _concerned(known, {hint[len(UNSEEN) :] for hint in wanted})
     return GroupedFeed.of(spec, owner, known), frozenset(id for id, *_ in top if id > LAST)
+
+
+def _concerned(rows: list[tuple[Any, ...]], hinted: set[bytes]) -> list[tuple[Any, ...]]:
+    """The members of groups that have one of these, and of the newest, as an empty feed is another thing; and facts."""
+    groups: set[str | None] = {row[2] for row in rows if row[0] in hinted}
+    groups.update([None, next((row[2] for row in rows if row[2] is not None), None)])
+    return [row for row in rows if row[2] in groups]
 
 
 def _start_of_millisecond(rows: list[bytes]) -> bytes:
     """Of the oldest member of these rows: no group without members from there on is newer than one of theirs."""
-    oldest = min((_member(row) for row in rows if len(row) == len(UNSEEN) + len(LAST)), default=id_of(LAST))
+    oldest = min((member_of(row) for row in rows if len(row) == len(UNSEEN) + len(LAST)), default=id_of(LAST))
     return pack_id(oldest >> DIGEST_BITS << DIGEST_BITS)
-
-
-def _member(row: bytes) -> int:
-    return id_of(row[len(UNSEEN) :])

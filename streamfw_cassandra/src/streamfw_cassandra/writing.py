@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from attrs import frozen
@@ -26,12 +27,12 @@ from streamfw_cassandra.sessions import WRITE
 from streamfw_cassandra.statements import Statements, Template
 from streamfw_cassandra.tables import Tables
 from streamfw_cassandra.unmarked import rows_of, unseen_row
-from streamfw_cassandra.values import pack_id
+from streamfw_cassandra.values import pack_id, parts
 
 __all__ = ["Writing"]
 
 SMALLEST_SLACK: Final = 256
-"""To look costs as much as to write twenty rows, whatever it finds: so short feeds, which take little, are looked at rarely."""
+"""To look costs as much as to write many rows, whatever it finds: so short feeds, which take little, are looked at rarely."""
 SMALLEST_SLACK_OF_GROUPS: Final = 64
 """Readers of a grouped feed read what it does not show too."""
 
@@ -64,6 +65,15 @@ class Writing:
         end = self.running.start(self._requests(planned, batches), WRITE)
         return lambda: self._failures(asked.what, batches, end())
 
+    def to_many(self, statements: Iterable[tuple[str, Any]], what: str) -> None:
+        """Send a statement on each of many feeds, in batches.
+
+        :raises StorageError: one of them failed; all were tried.
+        """
+        packer = Packer(self.running.sessions.options)
+        batches = chain(packer.fill(((owner, [statement]) for owner, statement in statements), [0]), packer.end())
+        self.running.all((batch.request for batch in batches), what, WRITE)
+
     def to_one(self, owner: str, what: str, *steps: Sequence[Any]) -> None:
         """Send statements on one feed: as one batch, or each step after those before it, where there are too many.
 
@@ -75,21 +85,27 @@ class Writing:
 
     def _packed(self, owner: str, statements: Sequence[Any]) -> Iterator[Batch]:
         packer = Packer(self.running.sessions.options)
-        yield from packer.add(owner, statements, [0] * len(statements))
+        yield from packer.fill([(owner, statements)], [0] * len(statements))
         yield from packer.end()
 
-    def outgrown(self, spec: FeedSpec, writes: Sequence[Write], failures: Mapping[str, Exception]) -> list[str]:
-        """Feeds to look at for what no reader sees any more: each now and then, so that rows stay within bounds."""
+    def outgrown(
+        self, spec: FeedSpec, writes: Sequence[Write], failures: Mapping[str, Exception], together: int = 1
+    ) -> list[str]:
+        """Feeds to look at for what no reader sees any more: each now and then, so that rows stay within bounds.
+
+        :param together: how many are looked at with one request: so many are chosen at once.
+        """
         smallest = SMALLEST_SLACK if spec.kind == "flat" else SMALLEST_SLACK_OF_GROUPS
         slack = self.running.sessions.options.slack or max(smallest, spec.keep)
         chosen = [
             owner
             for write in writes
             if write.puts
-            for owner in write.owners
-            if random.random() * slack < len(write.puts) and owner not in failures
+            for some in parts(write.owners, together)
+            if random.random() * slack < len(write.puts)
+            for owner in some
         ]
-        return [*dict.fromkeys(chosen)]
+        return [owner for owner in dict.fromkeys(chosen) if owner not in failures]
 
     def tidied(self, trim: Callable[[Sequence[str]], None], owners: Sequence[str]) -> None:
         """Trim feeds. The write is done by then: that this fails is no reason to do it again, and the next one will trim."""
@@ -107,11 +123,10 @@ class Writing:
         for owners, templates in planned:
             if not templates:
                 continue
-            sizes = [template.size for template in templates]
-            for owner in owners:
-                for batch in packer.add(owner, [template.of(owner) for template in templates], sizes):
-                    batches.append(batch)
-                    yield batch.request
+            statements = ((owner, [template.of(owner) for template in templates]) for owner in owners)
+            for batch in packer.fill(statements, [template.size for template in templates]):
+                batches.append(batch)
+                yield batch.request
         for batch in packer.end():
             batches.append(batch)
             yield batch.request
