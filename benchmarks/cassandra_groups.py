@@ -4,16 +4,16 @@
         [--nodes 3 | --at HOST:PORT] [--json OUT]
 
 - One activity to 1,000 notification feeds of 20 groups with 15 members each, in one call of `storage.write`.
-- A notification, both counts, and a mark of everything, in feeds of 20 groups, by 8 writers at once: to 8 feeds in turn,
-  and all to one feed, as when many react to one thing; afterwards every feed has exactly what was added.
+- A notification, both counts, and a mark of everything, in feeds of 20 groups with 15 members each that are marked,
+  by 8 writers at once: to 8 feeds in turn, and all to one feed, as when many react to one thing;
+  after each run every feed has exactly what was added.
 
-Bare is a row for each feed with its groups and a version: read, merged in Python, and written `IF version = ?`, again and again
-until no one came in between. Feeds of the fan-out are merged 32 at once.
+Bare is a row for each feed with its groups, their members and payloads, and a version: read, merged in Python, and written
+`IF version = ?`, again and again until no one came in between. Feeds of the fan-out are merged 32 at once.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -31,6 +31,9 @@ from streamfw_core import Activity, NotificationFeed, Streams
 
 CAS_WRITE_UNKNOWN = 0x1700
 GROUPS, MEMBERS, CONCURRENCY = 20, 15, 32
+PAYLOAD = b"x" * 60
+WARM_UP = 10
+"""Rounds before the first that counts: a node that was just started is slower."""
 TABLE = f"{KEYSPACE}.merged"
 CREATE = f"CREATE TABLE {TABLE} (owner text PRIMARY KEY, version int, data blob)"
 SELECT = f"SELECT version, data FROM {TABLE} WHERE owner = ?"
@@ -38,7 +41,7 @@ INSERT = f"INSERT INTO {TABLE} (owner, version, data) VALUES (?, 1, ?) IF NOT EX
 UPDATE = f"UPDATE {TABLE} SET version = ?, data = ? WHERE owner = ? IF version = ?"
 
 Merged = dict[str, list[list[Any]]]
-"""Group -> members, each an id, an actor, and whether it was seen and read."""
+"""Group -> members, each an id, an actor, whether it was seen and read, and its payload."""
 
 
 class NoticeFeed(NotificationFeed):
@@ -80,8 +83,16 @@ class Bare:
             if written.one()[0]:
                 return
 
+    def fill(self, owner: str, entries: Sequence[Entry], *, marked: bool = False) -> None:
+        groups: Merged = {}
+        for entry in entries:
+            groups.setdefault(entry.group or "", []).append(
+                [f"{entry.id:032x}", entry.actor, marked, marked, entry.payload]
+            )
+        self.session.execute(self.insert, (owner, msgspec.msgpack.encode(groups)))
+
     def add(self, owner: str, entry: Entry) -> None:
-        member = [f"{entry.id:032x}", entry.actor, False, False]
+        member = [f"{entry.id:032x}", entry.actor, False, False, entry.payload]
 
         def merge(groups: Merged) -> None:
             members = groups.setdefault(entry.group or "", [])
@@ -89,6 +100,9 @@ class Bare:
                 members.append(member)
 
         self.change(owner, merge)
+
+    def held(self, owner: str) -> int:
+        return sum(map(len, self.read(owner)[1].values()))
 
     def counts(self, owner: str) -> tuple[int, int]:
         _, groups = self.read(owner)
@@ -104,8 +118,8 @@ class Bare:
         self.change(owner, merge)
 
 
-def member(number: int, activity: Activity, payload: bytes | None = None) -> Entry:
-    return Entry(activity.serialization_id, next_stamp(), payload, f"group {number % GROUPS}", str(number))
+def member(number: int, activity: Activity) -> Entry:
+    return Entry(activity.serialization_id, next_stamp(), PAYLOAD, f"group {number % GROUPS}", str(number))
 
 
 def add(streams: Streams, owners: Sequence[str], puts: Sequence[Entry]) -> None:
@@ -118,14 +132,10 @@ def fan_out(bench: CassandraBench, streams: Streams, bare: Bare) -> None:
     source, owners = Source(), owners_to(bench.options.feeds)
     sources = iter(range(10**9))
     with ThreadPoolExecutor(CONCURRENCY) as pool:
-        for number, activity in enumerate(source.many(GROUPS * MEMBERS)):
-            add(streams, owners, [member(number, activity, b"x" * 60)])
-        filled: Merged = {}
-        for number, activity in enumerate(source.many(GROUPS * MEMBERS)):
-            one = [f"{activity.serialization_id:032x}", str(number), False, False]
-            filled.setdefault(f"group {number % GROUPS}", []).append(one)
-        data = msgspec.msgpack.encode(filled)
-        list(pool.map(lambda owner: bare.session.execute(bare.insert, (owner, data)), owners))
+        entries = [member(number, activity) for number, activity in enumerate(source.many(GROUPS * MEMBERS))]
+        for entry in entries:
+            add(streams, owners, [entry])
+        list(pool.map(lambda owner: bare.fill(owner, entries), owners))
 
         def one_by_one() -> None:
             entry = member(next(sources), source.next)
@@ -134,7 +144,7 @@ def fan_out(bench: CassandraBench, streams: Streams, bare: Bare) -> None:
         cases = [
             Case(
                 "streamfw, one call of storage.write",
-                lambda: add(streams, owners, [member(next(sources), source.next, b"x" * 60)]),
+                lambda: add(streams, owners, [member(next(sources), source.next)]),
                 len(owners),
                 source.advance,
             ),
@@ -150,53 +160,89 @@ def fan_out(bench: CassandraBench, streams: Streams, bare: Bare) -> None:
         bench.add(measure(title, "adds", cases, runs=bench.options.runs))
 
 
-def notices(bench: CassandraBench, streams: Streams, bare: Bare, feeds: int) -> None:
-    writers, rounds = bench.options.writers, bench.options.rounds
-    binding = streams.bind(NoticeFeed)
-    groups: Any = binding.timelines
-    owners = [f"shared-{feeds}-{number}" for number in range(feeds)]
-    source, lock = Source(), threading.Lock()
-    added = {"streamfw": 0, "bare": 0}
+class Notified:
+    """What both sides do to feeds that are full at the start of each run, and marked."""
 
-    def together(work: Callable[[str, Entry], None], side: str) -> None:
-        with lock:
-            entries = [
-                member(added[side] + number, activity, b"x" * 60)
-                for number, activity in enumerate(source.many(rounds * writers))
-            ]
-        added[side] += len(entries)
+    def __init__(self, bench: CassandraBench, streams: Streams, bare: Bare, feeds: int) -> None:
+        self.writers, self.rounds, self.feeds = bench.options.writers, bench.options.rounds, feeds
+        self.streams, self.bare, self.source = streams, bare, Source()
+        self.binding = streams.bind(NoticeFeed)
+        self.groups: Any = self.binding.timelines
+        self.owners: list[str] = []
+        self.run = self.number = 0
+
+    def begin(self) -> None:
+        self.check()
+        self.run += 1
+        self.owners = [f"notified-{self.feeds}-{self.run}-{number}" for number in range(self.feeds)]
+        for owner in self.owners:
+            entries = self.make(GROUPS * MEMBERS)
+            add(self.streams, [owner], entries)
+            self.mark(owner)
+            self.bare.fill(owner, entries, marked=True)
+
+    def make(self, number: int) -> list[Entry]:
+        self.number += number
+        return [
+            member(self.number - number + index, activity) for index, activity in enumerate(self.source.many(number))
+        ]
+
+    def mark(self, owner: str) -> None:
+        self.groups.mark(self.binding.spec, owner, None, seen=True, read=True, stamp=next_stamp())
+
+    def through_streamfw(self, owner: str, entry: Entry) -> None:
+        add(self.streams, [owner], [entry])
+        for count in ("unseen", "unread"):
+            self.groups.stats(self.binding.spec, [Query(owner, counts=(count,))])
+        self.mark(owner)
+
+    def by_hand(self, owner: str, entry: Entry) -> None:
+        self.bare.add(owner, entry)
+        self.bare.counts(owner)
+        self.bare.counts(owner)
+        self.bare.mark(owner)
+
+    def together(self, work: Callable[[str, Entry], None]) -> None:
+        entries = self.make(self.writers * self.rounds)
 
         def one(writer: int) -> None:
-            for number, entry in enumerate(entries[writer::writers]):
-                work(owners[(writer + number) % feeds], entry)
+            for number, entry in enumerate(entries[writer :: self.writers]):
+                work(self.owners[(writer + number) % self.feeds], entry)
 
-        with ThreadPoolExecutor(writers) as pool:
-            list(pool.map(one, range(writers)))
+        with ThreadPoolExecutor(self.writers) as pool:
+            list(pool.map(one, range(self.writers)))
 
-    def through_streamfw(owner: str, entry: Entry) -> None:
-        add(streams, [owner], [entry])
-        for count in ("unseen", "unread"):
-            groups.stats(binding.spec, [Query(owner, counts=(count,))])
-        groups.mark(binding.spec, owner, None, seen=True, read=True, stamp=next_stamp())
+    def check(self) -> None:
+        """See that of the last run nothing was lost."""
+        filled = 2 * len(self.owners) * GROUPS * MEMBERS
+        found = sum(self.held(owner) + self.bare.held(owner) for owner in self.owners)
+        if self.owners and found != filled + self.writers * self.rounds:
+            raise SystemExit(f"{found - filled:,} members are there of {self.writers * self.rounds:,} that were added")
 
-    def by_hand(owner: str, entry: Entry) -> None:
-        bare.add(owner, entry)
-        bare.counts(owner)
-        bare.counts(owner)
-        bare.mark(owner)
+    def held(self, owner: str) -> int:
+        [groups] = self.groups.read_groups(self.binding.spec, [Query(owner)])
+        return sum(group.member_count for group in groups)
 
+
+def notices(bench: CassandraBench, streams: Streams, bare: Bare, feeds: int) -> None:
+    notified = Notified(bench, streams, bare, feeds)
+
+    def through_streamfw() -> None:
+        notified.together(notified.through_streamfw)
+
+    def by_hand() -> None:
+        notified.together(notified.by_hand)
+
+    number = notified.writers * notified.rounds
     cases = [
-        Case("streamfw, add, two counts, mark", lambda: together(through_streamfw, "streamfw"), rounds * writers),
-        Case("read, merged and written IF version = ?", lambda: together(by_hand, "bare"), rounds * writers, bare=True),
+        Case("streamfw, add, two counts, mark", through_streamfw, number, notified.begin),
+        Case("read, merged and written IF version = ?", by_hand, number, notified.begin, bare=True),
     ]
-    title = f"a notification, its counts and its mark, {writers} writers to {feeds} feed{'s' if feeds > 1 else ''}"
-    bench.add(measure(title, "rounds", cases, runs=bench.options.runs, warm_up=1))
-    found = groups.read_groups(binding.spec, [Query(owner) for owner in owners])
-    counted = sum(group.member_count for of_owner in found for group in of_owner)
-    print(f"members added by {writers} writers: {added['streamfw']:,}; members counted: {counted:,}")
+    writers = f"{notified.writers} writers to {feeds} feed{'s' if feeds > 1 else ''}"
+    title = f"a notification, its counts and its mark, {writers}"
+    bench.add(measure(title, "rounds", cases, runs=bench.options.runs, warm_up=WARM_UP))
+    notified.check()
     print(f"conditional writes that nobody could tell the end of, and that were tried again: {bare.uncertain:,}")
-    if counted != added["streamfw"]:
-        raise SystemExit("the groups do not have what was added")
 
 
 def main() -> None:

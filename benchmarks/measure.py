@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import re
 import statistics
 import time
@@ -64,10 +65,13 @@ class Table:
 
 
 def measure(title: str, unit: str, cases: Sequence[Case], *, runs: int, warm_up: int = 2) -> Table:
-    """Time the cases in turn, `runs` times each, so that what slows the machine down slows all of them."""
+    """Time the cases, `runs` times each: one round after the other, so that what slows the machine down slows all of them.
+
+    Each round has an order of its own: what a case leaves to the server would otherwise always be paid by the same one.
+    """
     rates: dict[str, list[float]] = {case.name: [] for case in cases}
     for run in range(-warm_up, runs):
-        for case in cases:
+        for case in random.sample(cases, len(cases)):
             case.prepare()
             started = time.perf_counter()
             case.work()
