@@ -4,7 +4,8 @@
 
 One activity is delivered, as a row with its payload, to 10,000 feeds of 100:
 
-- through the manager with the inline queue, and through one call of `storage.write`; what is too old is deleted now and then;
+- through the manager with the inline queue, in chunks of 1,000 followers (the default) and of 5,000, and through one call of
+  `storage.write`; what is too old is deleted now and then;
 - bare: unlogged batches of 30 prepared statements, 32 of them under way at once, that write the same rows and nothing else:
   no look for removals, no trimming, no answer about single feeds;
 - bare: `execute_concurrent_with_args`, as the driver's documentation has it, with 100 under way.
@@ -54,6 +55,11 @@ class InlineManager(BenchManager):
     user_feed_class = InlineUserFeed
 
 
+class LargeChunks(InlineManager):
+    name = "bench_large_chunks"
+    fanout_chunk_size = 5_000
+
+
 class Bare:
     """The driver without streamfw."""
 
@@ -97,12 +103,13 @@ def puts(streams: Streams, activity: Activity) -> list[Entry]:
 
 def fan_out(bench: CassandraBench, streams: Streams, bare: Bare, feeds: int) -> None:
     source, owners = Source(), owners_to(feeds)
-    manager = InlineManager(streams=streams)
-    manager.followers = feeds
+    manager, large = InlineManager(streams=streams), LargeChunks(streams=streams)
+    manager.followers = large.followers = feeds
     cases = [
         Case(name, work, feeds, source.advance, bare=not name.startswith("streamfw"))
         for name, work in (
             ("streamfw, through the manager", lambda: manager.add_user_activity(PUBLISHER, source.next)),
+            ("streamfw, in chunks of 5,000", lambda: large.add_user_activity(PUBLISHER, source.next)),
             (
                 "streamfw, one call of storage.write",
                 lambda: write(streams, InlineFeed, owners, puts(streams, source.next)),
@@ -111,7 +118,7 @@ def fan_out(bench: CassandraBench, streams: Streams, bare: Bare, feeds: int) -> 
             ("execute_concurrent_with_args, 100 at once", lambda: bare.concurrently(owners, source.next)),
         )
     ]
-    measure("while the node compiles what it runs often", "deliveries", cases[:3], runs=0, warm_up=WARM_UP)
+    measure("while the node compiles what it runs often", "deliveries", cases[:4], runs=0, warm_up=WARM_UP)
     title = f"fan-out to {feeds:,} feeds of {InlineFeed.max_length}"
     bench.add(measure(title, "deliveries", cases, runs=bench.options.runs))
 
