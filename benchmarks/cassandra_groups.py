@@ -14,6 +14,7 @@ Bare is a row for each feed with its groups, their members and payloads, and a v
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -169,12 +170,12 @@ class Notified:
         self.binding = streams.bind(NoticeFeed)
         self.groups: Any = self.binding.timelines
         self.owners: list[str] = []
-        self.run = self.number = 0
+        self.name, self.run, self.number = secrets.token_hex(4), 0, 0
 
     def begin(self) -> None:
         self.check()
         self.run += 1
-        self.owners = [f"notified-{self.feeds}-{self.run}-{number}" for number in range(self.feeds)]
+        self.owners = [f"{self.name}-{self.run}-{number}" for number in range(self.feeds)]
         for owner in self.owners:
             entries = self.make(GROUPS * MEMBERS)
             add(self.streams, [owner], entries)

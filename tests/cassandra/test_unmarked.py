@@ -123,6 +123,29 @@ def test_to_mark_again_what_is_marked_takes_one_read_and_says_when(
     assert {(group.seen_at, group.read_at) for group in groups} == {(7, 7)}
 
 
+def test_named_groups_among_the_newest_are_marked_with_one_read_whether_they_are_marked_or_not(
+    storage: CassandraStorage, owner: str, asked: list[Any]
+) -> None:
+    put(storage, owner, map(member, range(MANY)))
+    mark(storage, owner)
+    put(storage, owner, [member(MANY)])
+    asked.clear()
+    named = [f"group {number}" for number in range(GROUPS)]
+    assert storage.mark(BELL, owner, named, seen=True, read=True, stamp=7) == ["group 0"]
+    assert len(asked) == 2
+    assert counted(storage, owner) == shown(storage, owner) == (0, 0)
+
+
+def test_what_a_full_feed_does_not_show_is_not_counted_however_little_there_is(
+    storage: CassandraStorage, owner: str
+) -> None:
+    alone = [member(number)._replace(group=str(number)) for number in range(8)]
+    put(storage, owner, alone, SHORT)
+    assert counted(storage, owner, SHORT) == shown(storage, owner, SHORT) == (5, 5)
+    assert len(storage.mark(SHORT, owner, None, seen=True, read=True, stamp=1)) == 5
+    assert counted(storage, owner, SHORT) == shown(storage, owner, SHORT) == (0, 0)
+
+
 def test_what_arrives_late_is_looked_for_as_far_down_as_it_is(
     storage: CassandraStorage, owner: str, asked: list[Any]
 ) -> None:

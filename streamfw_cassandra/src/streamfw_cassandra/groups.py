@@ -68,7 +68,7 @@ class Groups:
         self, spec: FeedSpec, owner: str, keys: Sequence[str] | None, *, seen: bool, read: bool, stamp: int
     ) -> list[str]:
         """See `GroupStorage.mark`."""
-        [(feed, hints)] = self._unmarked(spec, [owner], read=read)
+        [(feed, hints)] = self._unmarked(spec, [owner], read=read, keys=keys or ())
         if not (feed.groups or hints) or (keys is not None and not {*keys} <= {*feed.groups}):
             [feed] = self._outlines(spec, [owner])
         marked = [*feed.groups] if keys is None else [key for key in dict.fromkeys(keys) if key in feed.groups]
@@ -188,13 +188,14 @@ class Groups:
         ]
 
     def _unmarked(
-        self, spec: FeedSpec, owners: Sequence[str], *, read: bool
+        self, spec: FeedSpec, owners: Sequence[str], *, read: bool, keys: Sequence[str] = ()
     ) -> list[tuple[GroupedFeed, frozenset[bytes]]]:
         """See `find_unmarked`."""
         if spec.kind != "notification":
             return [(feed, frozenset()) for feed in self._outlines(spec, owners)]
         asked = self.writing.statements(spec, "reading")
-        return self.running.read([find_unmarked(asked, spec, owner, read=read) for owner in owners], asked.what)
+        reading = [find_unmarked(asked, spec, owner, read=read, keys=keys) for owner in owners]
+        return self.running.read(reading, asked.what)
 
     def _members(self, spec: FeedSpec, owners: Sequence[str]) -> dict[str, set[int]]:
         feeds = zip(owners, self._outlines(spec, owners), strict=True)

@@ -38,7 +38,11 @@ PAGE_UP: Final = (
 )
 COUNT: Final = "SELECT COUNT(added) FROM {table} WHERE owner = ? AND id >= ? AND id <= ?"
 PRESENT: Final = "SELECT id, WRITETIME(added) FROM {table} WHERE owner = ? AND id IN ?"
-NEWEST_OF_SOME: Final = "SELECT owner, id, WRITETIME(added) FROM {table} WHERE owner IN ? PER PARTITION LIMIT ?"
+NEWEST_OF_SOME: Final = (
+    "SELECT owner, id, WRITETIME(added) FROM {table} WHERE owner IN ? AND id >= ? AND id <= ?"
+    " PER PARTITION LIMIT ? LIMIT ?"
+)
+"""Without the second limit, which keeps nothing out, nodes would page, and read one partition after the other."""
 MEMBERS: Final = (
     "SELECT id, WRITETIME(added), in_group, actor, WRITETIME(seen), WRITETIME(read), data FROM {table}"
     " WHERE owner = ? AND id <= ?"

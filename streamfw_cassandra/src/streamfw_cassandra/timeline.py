@@ -123,7 +123,8 @@ def excess(spec: FeedSpec, statements: Statements, owners: Sequence[str]) -> Rea
     stays; what of that nobody sees goes when newer entries have taken that one's place.
     """
     wanted = min(spec.keep + 1, LIMIT)
-    [found] = yield [statements(cql.NEWEST_OF_SOME).bind(([*owners], wanted))]
+    values = ([*owners], pack_id(0), pack_id(MAX_ID), wanted, min(wanted * len(owners), LIMIT))
+    [found] = yield [statements(cql.NEWEST_OF_SOME).bind(values)]
     cuts = []
     for owner, some in groupby(found, itemgetter(0)):
         rows = [*some]

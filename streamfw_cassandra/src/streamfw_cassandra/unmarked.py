@@ -8,6 +8,7 @@ for each member that is not marked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from streamfw_core.ids import DIGEST_BITS
@@ -52,11 +53,12 @@ def rows_of(spec: FeedSpec, id: int) -> list[bytes]:
 
 
 def find_unmarked(
-    asked: Statements, spec: FeedSpec, owner: str, *, read: bool
+    asked: Statements, spec: FeedSpec, owner: str, *, read: bool, keys: Sequence[str] = ()
 ) -> Reading[tuple[GroupedFeed, frozenset[bytes]]]:
     """All groups of a notification feed that are not marked, and maybe others, without actors, payloads and times of marks.
 
     :param read: those that are not marked as read, too.
+    :param keys: of groups that are wanted, marked or not, where they are among what is read.
     :returns: them, and the hints that were read.
     """
     [top] = yield [asked(cql.NEWEST).bind((owner, AT_ONCE))]
@@ -74,14 +76,17 @@ def find_unmarked(
         [known] = yield [asked(cql.MEMBERS).bind((owner, LAST))]
     elif len(wanted) < AT_ONCE and len(known) <= spec.keep:
         # All hints were read; and however many groups there are, the feed shows them all.
-        known = _concerned(known, {hint[len(UNSEEN) :] for hint in wanted})
+        known = _concerned(known, {hint[len(UNSEEN) :] for hint in wanted}, keys)
     return GroupedFeed.of(spec, owner, known), frozenset(id for id, *_ in top if id > LAST)
 
 
-def _concerned(rows: list[tuple[Any, ...]], hinted: set[bytes]) -> list[tuple[Any, ...]]:
-    """The members of groups that have one of these, and of the newest, as an empty feed is another thing; and facts."""
+def _concerned(rows: list[tuple[Any, ...]], hinted: set[bytes], keys: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The members of groups that have one of these, of named ones, and of the newest; and facts.
+
+    An empty feed is another thing than one in which all is marked: so there is always a group, where there is one.
+    """
     groups: set[str | None] = {row[2] for row in rows if row[0] in hinted}
-    groups.update([None, next((row[2] for row in rows if row[2] is not None), None)])
+    groups.update([*keys, None, next((row[2] for row in rows if row[2] is not None), None)])
     return [row for row in rows if row[2] in groups]
 
 
