@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from cassandra.cluster import Session
 
 from tests.cassandra.feeds import Make, made_keyspace, storages
 from tests.services.cassandra import Cassandra
@@ -38,3 +40,17 @@ def keyspace(shared_cassandra: Cassandra) -> Iterator[str]:
 def make_storage(shared_cassandra: Cassandra, keyspace: str) -> Iterator[Make]:
     """Makes storages in the module's keyspace on the shared server, with options of the test's own."""
     yield from storages(shared_cassandra, keyspace)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is sent from now on."""
+    sent: list[Any] = []
+    execute = Session.execute_async
+
+    def spy(self: Session, query: Any, *arguments: Any, **more: Any) -> Any:
+        sent.append(query)
+        return execute(self, query, *arguments, **more)
+
+    monkeypatch.setattr(Session, "execute_async", spy)
+    return sent

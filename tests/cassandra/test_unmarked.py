@@ -8,7 +8,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from cassandra.cluster import Session
 from streamfw_cassandra.running import Running
 from streamfw_cassandra.sessions import READ, WRITE
 from streamfw_cassandra.storage import CassandraStorage
@@ -46,20 +45,6 @@ def storage(make_storage: Make) -> CassandraStorage:
 @pytest.fixture
 def owner() -> str:
     return secrets.token_hex(6)
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What is sent from now on."""
-    sent: list[Any] = []
-    execute = Session.execute_async
-
-    def spy(self: Session, query: Any, *arguments: Any, **more: Any) -> Any:
-        sent.append(query)
-        return execute(self, query, *arguments, **more)
-
-    monkeypatch.setattr(Session, "execute_async", spy)
-    return sent
 
 
 def member(number: int, stamp: int | None = None) -> Entry:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any, Final
 
 from attrs import frozen
@@ -70,8 +69,7 @@ class Writing:
 
         :raises StorageError: one of them failed; all were tried.
         """
-        packer = Packer(self.running.sessions.options)
-        batches = chain(packer.fill(((owner, [statement]) for owner, statement in statements), [0]), packer.end())
+        batches = self._packed(((owner, [statement]) for owner, statement in statements), 1)
         self.running.all((batch.request for batch in batches), what, WRITE)
 
     def to_one(self, owner: str, what: str, *steps: Sequence[Any]) -> None:
@@ -79,13 +77,17 @@ class Writing:
 
         :raises StorageError: one of them failed.
         """
-        together = [*self._packed(owner, [statement for step in steps for statement in step])]
-        for batches in [together] if len(together) <= 1 else (self._packed(owner, step) for step in steps):
+        every = [statement for step in steps for statement in step]
+        together = [*self._packed([(owner, every)], len(every))]
+        for batches in (
+            [together] if len(together) <= 1 else (self._packed([(owner, step)], len(step)) for step in steps)
+        ):
             self.running.all([batch.request for batch in batches], what, WRITE)
 
-    def _packed(self, owner: str, statements: Sequence[Any]) -> Iterator[Batch]:
+    def _packed(self, feeds: Iterable[tuple[str, Sequence[Any]]], number: int) -> Iterator[Batch]:
+        """So many statements of each feed, none with a payload."""
         packer = Packer(self.running.sessions.options)
-        yield from packer.fill([(owner, statements)], [0] * len(statements))
+        yield from packer.fill(feeds, [0] * number)
         yield from packer.end()
 
     def outgrown(
